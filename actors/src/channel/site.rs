@@ -1,0 +1,259 @@
+//! A site's channel and those of its units.
+//!
+//! One lock holds the map of live views, the open alerts and the streams, so that a snapshot and its offset agree:
+//! no update is in neither, none is counted twice.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use hub_domain::{AlertId, AlertStatus, OrgId, UnitId};
+use hub_store::records::{AlertRecord, Site};
+
+use super::{
+    ChannelName,
+    counts::Counts,
+    locked,
+    organization::{Organization, SiteSummary, StatusCounts},
+    stream::{AlertChange, Epoch, HistoryBounds, News, Stream, Telling},
+};
+use crate::{ShownUnit, UnitUpdate};
+
+/// What a subscriber to a site's channel starts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteSnapshot {
+    /// The site.
+    pub site: Arc<Site>,
+    /// Its units, by id.
+    pub units: Vec<Arc<ShownUnit>>,
+    /// Its open alerts, oldest first.
+    pub alerts: Vec<Arc<AlertRecord>>,
+}
+
+/// What a subscriber to a unit's channel starts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitSnapshot {
+    /// The unit.
+    pub unit: Arc<ShownUnit>,
+    /// Its open alerts, oldest first.
+    pub alerts: Vec<Arc<AlertRecord>>,
+}
+
+/// The owner of a site's channels. Locks nest in one order: a site's, then its organization's.
+#[derive(Debug)]
+pub(crate) struct SiteChannels {
+    site: Arc<Site>,
+    name: Arc<str>,
+    units: HashMap<UnitId, Slot>,
+    alerts: BTreeMap<AlertId, Arc<AlertRecord>>,
+    counts: StatusCounts,
+    organization: Arc<Mutex<Organization>>,
+    pub(crate) stream: Stream,
+}
+
+#[derive(Debug)]
+struct Slot {
+    shown: Arc<ShownUnit>,
+    /// Exists from the first subscription on, for as long as anybody could miss it.
+    stream: Option<Box<Stream>>,
+}
+
+/// Whether an organization has something to publish with the next tick that it had not before.
+pub(crate) type HasNewSummary = bool;
+
+impl SiteChannels {
+    pub(crate) fn new(site: Site, organization: Arc<Mutex<Organization>>, epoch: Epoch) -> Self {
+        let stream = Stream::new(ChannelName::Site(site.id), epoch);
+        Self {
+            name: Arc::from(site.name.as_str()),
+            site: Arc::new(site),
+            units: HashMap::new(),
+            alerts: BTreeMap::new(),
+            counts: StatusCounts::default(),
+            organization,
+            stream,
+        }
+    }
+
+    pub(crate) fn org(&self) -> OrgId {
+        self.site.org
+    }
+
+    pub(crate) const fn organization(&self) -> &Arc<Mutex<Organization>> {
+        &self.organization
+    }
+
+    /// Replaces all that is shown. What was not told breaks the sequences of the site and its units.
+    pub(crate) fn adopt(
+        &mut self,
+        site: Site,
+        units: Vec<ShownUnit>,
+        alerts: Vec<AlertRecord>,
+        fresh: (Epoch, Epoch),
+        counts: &Counts,
+    ) {
+        let is_told = self.shows(&units, &alerts);
+        self.name = Arc::from(site.name.as_str());
+        self.site = Arc::new(site);
+        if !is_told {
+            self.reset_streams(fresh.0, counts);
+            self.units = HashMap::with_capacity(units.len());
+            self.counts = StatusCounts::default();
+            units.into_iter().for_each(|shown| drop(self.put(shown)));
+            self.alerts = alerts.into_iter().map(|alert| (alert.id, Arc::new(alert))).collect();
+        }
+        locked(&self.organization).adopt(self.summary(), &self.alerts, fresh.1, counts);
+    }
+
+    fn shows(&self, units: &[ShownUnit], alerts: &[AlertRecord]) -> bool {
+        let same = |shown: &ShownUnit| {
+            self.units.get(&shown.unit).is_some_and(|slot| *slot.shown == *shown)
+        };
+        let known =
+            |alert: &AlertRecord| self.alerts.get(&alert.id).is_some_and(|known| **known == *alert);
+        units.len() == self.units.len()
+            && alerts.len() == self.alerts.len()
+            && units.iter().all(same)
+            && alerts.iter().all(known)
+    }
+
+    /// Breaks the sequences of the site, its units and its organization.
+    pub(crate) fn reset(&mut self, fresh: (Epoch, Epoch), counts: &Counts) {
+        self.reset_streams(fresh.0, counts);
+        locked(&self.organization).stream.reset(fresh.1, counts);
+    }
+
+    fn reset_streams(&mut self, epoch: Epoch, counts: &Counts) {
+        self.stream.reset(epoch, counts);
+        for slot in self.units.values_mut() {
+            if let Some(mut stream) = slot.stream.take() {
+                stream.reset(epoch, counts); // a next subscription makes a stream with an epoch of its own
+            }
+        }
+    }
+
+    /// Shows a unit as it was loaded again, with the alerts it has open. Alerts that nobody was told of break the
+    /// sequences.
+    pub(crate) fn restore(
+        &mut self,
+        shown: ShownUnit,
+        alerts: Vec<AlertRecord>,
+        fresh: (Epoch, Epoch),
+        telling: &Telling<'_>,
+    ) -> HasNewSummary {
+        let unit = shown.unit;
+        let restored: BTreeMap<_, _> =
+            alerts.into_iter().map(|alert| (alert.id, Arc::new(alert))).collect();
+        let held = self.alerts.values().filter(|alert| alert.unit == unit);
+        if !held.eq(restored.values()) {
+            self.alerts.retain(|_, alert| alert.unit != unit);
+            self.alerts.extend(restored);
+            self.reset_streams(fresh.0, telling.counts);
+            let mut organization = locked(&self.organization);
+            organization.adopt(self.summary(), &self.alerts, fresh.1, telling.counts);
+        }
+        self.publish(UnitUpdate { shown, alerts: Vec::new() }, telling)
+    }
+
+    /// Publishes a unit's update: its alert events, then the unit.
+    pub(crate) fn publish(&mut self, update: UnitUpdate, telling: &Telling<'_>) -> HasNewSummary {
+        let has_events = !update.alerts.is_empty();
+        let unit = update.shown.unit;
+        for (event, alert) in update.alerts {
+            self.tell_alert(unit, Arc::new(AlertChange { event, alert }), telling);
+        }
+        let (shown, has_moved) = self.put(update.shown);
+        self.tell_unit(unit, &News::Unit(shown), &mut None, telling);
+        (has_events || has_moved) && locked(&self.organization).summarize(self.summary())
+    }
+
+    fn tell_alert(&mut self, unit: UnitId, change: Arc<AlertChange>, telling: &Telling<'_>) {
+        let alert = &change.alert;
+        if alert.status == AlertStatus::Resolved {
+            self.alerts.remove(&alert.id);
+        } else {
+            self.alerts.insert(alert.id, Arc::new(alert.clone()));
+        }
+        let mut data = None;
+        self.tell_unit(unit, &News::Alert(Arc::clone(&change)), &mut data, telling);
+        locked(&self.organization).tell(&change, &mut data, telling);
+    }
+
+    fn tell_unit(
+        &mut self,
+        unit: UnitId,
+        news: &News,
+        data: &mut Option<Bytes>,
+        telling: &Telling<'_>,
+    ) {
+        self.stream.tell(news.clone(), data, telling);
+        if let Some(stream) = self.units.get_mut(&unit).and_then(|slot| slot.stream.as_deref_mut())
+        {
+            stream.tell(news.clone(), data, telling);
+        }
+    }
+
+    /// Shows a unit. True if the counts have moved.
+    fn put(&mut self, shown: ShownUnit) -> (Arc<ShownUnit>, bool) {
+        let (unit, status) = (shown.unit, shown.view.status);
+        let shown = Arc::new(shown);
+        if let Some(slot) = self.units.get_mut(&unit) {
+            let before = std::mem::replace(&mut slot.shown, Arc::clone(&shown)).view.status;
+            self.counts.remove(before);
+            self.counts.add(status);
+            return (shown, before != status);
+        }
+        self.units.insert(unit, Slot { shown: Arc::clone(&shown), stream: None });
+        self.counts.add(status);
+        (shown, true)
+    }
+
+    fn summary(&self) -> SiteSummary {
+        SiteSummary {
+            site: self.site.id,
+            name: Arc::clone(&self.name),
+            counts: self.counts,
+            open_alerts: self.alerts.len(),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> SiteSnapshot {
+        let mut units: Vec<_> = self.units.values().map(|slot| Arc::clone(&slot.shown)).collect();
+        units.sort_unstable_by_key(|shown| shown.unit);
+        SiteSnapshot {
+            site: Arc::clone(&self.site),
+            units,
+            alerts: self.alerts.values().cloned().collect(),
+        }
+    }
+
+    pub(crate) fn unit_snapshot(&self, unit: UnitId) -> Option<UnitSnapshot> {
+        let slot = self.units.get(&unit)?;
+        let alerts = self.alerts.values().filter(|alert| alert.unit == unit);
+        Some(UnitSnapshot { unit: Arc::clone(&slot.shown), alerts: alerts.cloned().collect() })
+    }
+
+    /// The stream of one unit, begun with `epoch` if nobody has asked for it yet.
+    pub(crate) fn unit_stream(&mut self, unit: UnitId, epoch: Epoch) -> Option<&mut Stream> {
+        let slot = self.units.get_mut(&unit)?;
+        let begun = || Box::new(Stream::new(ChannelName::Unit(unit), epoch));
+        Some(slot.stream.get_or_insert_with(begun))
+    }
+
+    pub(crate) fn known_unit_stream(&mut self, unit: UnitId) -> Option<&mut Stream> {
+        self.units.get_mut(&unit)?.stream.as_deref_mut()
+    }
+
+    /// Forgets history that has grown old, and streams of units that nobody would miss.
+    pub(crate) fn age(&mut self, now_nanos: i64, bounds: HistoryBounds) {
+        self.stream.age(now_nanos, bounds);
+        for slot in self.units.values_mut() {
+            if let Some(stream) = slot.stream.as_deref_mut() {
+                stream.age(now_nanos, bounds);
+            }
+            slot.stream = slot.stream.take().filter(|stream| !stream.is_idle());
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The root: starts a site's supervisor when somebody asks for the site, and forgets one that ended.
+
+use std::{collections::HashMap, sync::Arc};
+
+use hub_domain::SiteId;
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+
+use crate::{
+    answer::AskError,
+    directory::Directory,
+    site::SiteActor,
+    unit::{Ask, UnitTools},
+};
+
+/// What the root is asked.
+pub(crate) enum RootMessage {
+    /// Make sure that these sites are live.
+    Activate(Vec<SiteId>, Ask<Result<(), AskError>>),
+}
+
+/// The root of the tree.
+pub(crate) struct RootActor {
+    pub(crate) tools: Arc<UnitTools>,
+    pub(crate) directory: Arc<Directory>,
+}
+
+impl Actor for RootActor {
+    type Msg = RootMessage;
+    type State = HashMap<ActorId, SiteId>;
+    type Arguments = ();
+
+    async fn pre_start(
+        &self,
+        _me: ActorRef<RootMessage>,
+        (): (),
+    ) -> Result<Self::State, ActorProcessingErr> {
+        Ok(HashMap::new())
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<RootMessage>,
+        message: RootMessage,
+        sites: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            RootMessage::Activate(wanted, ask) => ask.tell(self.activate(&me, sites, wanted).await),
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _me: ActorRef<RootMessage>,
+        event: SupervisionEvent,
+        sites: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(cell, error) => {
+                if let Some(site) = sites.remove(&cell.get_id()) {
+                    tracing::error!(site.id = %site, %error, "site ended; it starts anew when asked for");
+                    self.directory.remove_site(site, &[]);
+                }
+            }
+            SupervisionEvent::ActorTerminated(cell, _, _) => drop(sites.remove(&cell.get_id())),
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl RootActor {
+    /// Loads the sites that are not live in one go: a cold start of thousands asks the store a few times only.
+    async fn activate(
+        &self,
+        me: &ActorRef<RootMessage>,
+        sites: &mut HashMap<ActorId, SiteId>,
+        mut wanted: Vec<SiteId>,
+    ) -> Result<(), AskError> {
+        wanted.retain(|site| self.directory.site(*site).is_none());
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let loaded = self.tools.store.load_sites(&wanted).await.map_err(|error| {
+            tracing::warn!(%error, "sites could not be loaded");
+            AskError::Unavailable
+        })?;
+        for loaded in loaded {
+            let site = loaded.site.id;
+            let actor = SiteActor {
+                tools: Arc::clone(&self.tools),
+                directory: Arc::clone(&self.directory),
+            };
+            match Actor::spawn_linked(None, actor, loaded, me.get_cell()).await {
+                Ok((actor, _)) => drop(sites.insert(actor.get_id(), site)),
+                Err(error) => {
+                    tracing::error!(site.id = %site, %error, "site could not be started");
+                    return Err(AskError::Busy);
+                }
+            }
+        }
+        Ok(())
+    }
+}

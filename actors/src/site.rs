@@ -1,0 +1,249 @@
+//! The supervisor of one site's units.
+//!
+//! It serves the root and [`crate::Units`]. It owns the site's unit actors and their restarts: with growing
+//! pauses, by a budget, and then into quarantine, where a unit's readings are stored unjudged until it is tried
+//! again. Its death ends its units, and the next question to one of them starts the site anew.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use hub_domain::{AlertStatus, OrgId, SiteId, UnitId};
+use hub_store::records::{AlertFilter, LoadedSite, LoadedUnit, PageQuery, Site};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::time::Instant;
+
+use crate::{
+    answer::AskError,
+    directory::Directory,
+    unit::{Ask, LiveUnit, UnitActor, UnitStart, UnitTools},
+};
+
+/// Failures within [`BUDGET_WINDOW`] that send a unit to quarantine.
+const BUDGET: usize = 5;
+const BUDGET_WINDOW: Duration = Duration::from_secs(60);
+/// The first pause before a restart is none; the second this; each later one four times the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How long a quarantine lasts before the unit is tried again.
+const QUARANTINE: Duration = Duration::from_secs(600);
+/// The pause after the store could not be read.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a site's supervisor is asked.
+pub(crate) enum SiteMessage {
+    /// Make sure that this unit of the site is live.
+    Ensure(UnitId, Ask<Result<(), AskError>>),
+    /// Start this unit again, if it is not live.
+    Restart(UnitId),
+}
+
+/// The supervisor of one site.
+pub(crate) struct SiteActor {
+    pub(crate) tools: Arc<UnitTools>,
+    pub(crate) directory: Arc<Directory>,
+}
+
+/// A site's live state.
+pub(crate) struct LiveSite {
+    site: Site,
+    owner_epoch: i64,
+    units: HashMap<ActorId, UnitId>,
+    failures: HashMap<UnitId, VecDeque<Instant>>,
+}
+
+impl LiveSite {
+    const fn place(&self) -> (OrgId, SiteId) {
+        (self.site.org, self.site.id)
+    }
+
+    fn forget_failures_before(&mut self, unit: UnitId, now: Instant) -> &mut VecDeque<Instant> {
+        let failures = self.failures.entry(unit).or_default();
+        failures.retain(|at| now.duration_since(*at) < BUDGET_WINDOW);
+        failures
+    }
+}
+
+impl Actor for SiteActor {
+    type Msg = SiteMessage;
+    type State = LiveSite;
+    type Arguments = LoadedSite;
+
+    async fn pre_start(
+        &self,
+        me: ActorRef<SiteMessage>,
+        loaded: LoadedSite,
+    ) -> Result<LiveSite, ActorProcessingErr> {
+        let LoadedSite { site, owner_epoch, units, alerts } = loaded;
+        let mut live =
+            LiveSite { site, owner_epoch, units: HashMap::new(), failures: HashMap::new() };
+        let mut starts = Vec::with_capacity(units.len());
+        for unit in units {
+            starts.push(self.fold(&live, unit));
+        }
+        // the channel's map is whole before any unit can publish into it
+        let shown = starts.iter().map(|unit| unit.1.shown()).collect();
+        self.tools.channels.adopt_site(live.site.clone(), shown, alerts);
+        for (unit, start) in starts {
+            self.spawn(&me, &mut live, unit, start).await?;
+        }
+        self.directory.put_site(live.site.id, me);
+        Ok(live)
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<SiteMessage>,
+        message: SiteMessage,
+        live: &mut LiveSite,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            SiteMessage::Ensure(unit, ask) => ask.tell(self.ensure(&me, live, unit).await),
+            SiteMessage::Restart(unit) => self.restart(&me, live, unit).await,
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        me: ActorRef<SiteMessage>,
+        event: SupervisionEvent,
+        live: &mut LiveSite,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(cell, error) => {
+                let Some(unit) = live.units.remove(&cell.get_id()) else { return Ok(()) };
+                self.directory.remove_unit(unit);
+                self.after_failure(&me, live, unit, &error);
+            }
+            SupervisionEvent::ActorTerminated(cell, _, _) => {
+                if let Some(unit) = live.units.remove(&cell.get_id()) {
+                    self.directory.remove_unit(unit);
+                }
+            }
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        _me: ActorRef<SiteMessage>,
+        live: &mut LiveSite,
+    ) -> Result<(), ActorProcessingErr> {
+        let units: Vec<_> = live.units.values().copied().collect();
+        self.directory.remove_site(live.site.id, &units);
+        Ok(())
+    }
+}
+
+impl SiteActor {
+    fn fold(&self, live: &LiveSite, loaded: LoadedUnit) -> (UnitId, Box<LiveUnit>) {
+        let unit = loaded.record.id;
+        let start = UnitStart { loaded, owner_epoch: live.owner_epoch };
+        (unit, Box::new(LiveUnit::start(start, self.tools.clock.now())))
+    }
+
+    async fn spawn(
+        &self,
+        me: &ActorRef<SiteMessage>,
+        live: &mut LiveSite,
+        unit: UnitId,
+        start: Box<LiveUnit>,
+    ) -> Result<(), ActorProcessingErr> {
+        let actor = UnitActor(Arc::clone(&self.tools));
+        let (actor, _) = Actor::spawn_linked(None, actor, start, me.get_cell()).await?;
+        live.units.insert(actor.get_id(), unit);
+        self.directory.put_unit(unit, actor);
+        Ok(())
+    }
+
+    /// Starts a unit that is not live: one created since, or one whose pause is over.
+    async fn ensure(
+        &self,
+        me: &ActorRef<SiteMessage>,
+        live: &mut LiveSite,
+        unit: UnitId,
+    ) -> Result<(), AskError> {
+        if self.directory.unit(unit).is_some() {
+            return Ok(());
+        }
+        if live.forget_failures_before(unit, Instant::now()).len() > 1 {
+            return Err(AskError::Busy); // it is in its pause
+        }
+        self.load(me, live, unit).await
+    }
+
+    async fn load(
+        &self,
+        me: &ActorRef<SiteMessage>,
+        live: &mut LiveSite,
+        unit: UnitId,
+    ) -> Result<(), AskError> {
+        let loaded = self.tools.store.load_unit(unit, live.owner_epoch).await.map_err(|error| {
+            tracing::warn!(unit.id = %unit, %error, "unit could not be loaded");
+            AskError::Unavailable
+        })?;
+        let loaded = loaded
+            .filter(|loaded| loaded.record.site == live.site.id)
+            .ok_or(AskError::UnknownUnit)?;
+        // what was committed and perhaps never told: the channel compares
+        let open = vec![AlertStatus::Active, AlertStatus::Acknowledged];
+        let filter = AlertFilter { unit: Some(unit), statuses: open, ..AlertFilter::default() };
+        let page = PageQuery { limit: 200, cursor: None };
+        let alerts = self
+            .tools
+            .store
+            .alerts(live.site.org, filter, page)
+            .await
+            .map_err(|_| AskError::Unavailable)?;
+        let (unit, start) = self.fold(live, loaded);
+        self.tools.channels.restore_unit(start.shown(), alerts.items);
+        self.spawn(me, live, unit, start).await.map_err(|error| {
+            tracing::error!(unit.id = %unit, %error, "unit could not be started");
+            AskError::Busy
+        })
+    }
+
+    async fn restart(&self, me: &ActorRef<SiteMessage>, live: &mut LiveSite, unit: UnitId) {
+        if self.directory.unit(unit).is_some() && !self.directory.is_quarantined(unit) {
+            return;
+        }
+        match self.load(me, live, unit).await {
+            Ok(()) | Err(AskError::UnknownUnit) => {}
+            Err(AskError::Busy | AskError::Unavailable | AskError::TimedOut) => {
+                let _timer = me.send_after(STORE_PAUSE, move || SiteMessage::Restart(unit));
+            }
+        }
+    }
+
+    /// Restarts with growing pauses, by a budget, and then not for a while.
+    fn after_failure(
+        &self,
+        me: &ActorRef<SiteMessage>,
+        live: &mut LiveSite,
+        unit: UnitId,
+        error: &ActorProcessingErr,
+    ) {
+        let now = Instant::now();
+        let failures = live.forget_failures_before(unit, now);
+        failures.push_back(now);
+        let count = failures.len();
+        metrics::counter!("hub_unit_restarts_total").increment(1);
+        if count >= BUDGET {
+            tracing::error!(unit.id = %unit, %error, "unit failed {count} times in a minute and is set aside; its readings are stored unjudged");
+            failures.clear();
+            let (org, site) = live.place();
+            self.directory.quarantine(unit, org, site, live.owner_epoch);
+            let _timer = me.send_after(QUARANTINE, move || SiteMessage::Restart(unit));
+            return;
+        }
+        tracing::warn!(unit.id = %unit, %error, "unit ended and is started again");
+        let pause = match count {
+            1 => Duration::ZERO,
+            _ => FIRST_PAUSE * 4_u32.pow(u32::try_from(count - 2).unwrap_or(3)),
+        };
+        let _timer = me.send_after(pause, move || SiteMessage::Restart(unit));
+    }
+}

@@ -1,0 +1,458 @@
+//! The front door to all units: finds or starts an actor, bounds what is in flight, and asks with a deadline.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use hub_domain::{AlertId, Clock, OrgId, Reading, SiteId, Timestamp, UnitId, UserId};
+use hub_store::{CommitError, PastFate, RuleScope, Store, UnitCommit};
+use ractor::{Actor, ActorRef};
+use tokio::{sync::oneshot, time::timeout_at};
+
+use crate::{
+    Channels,
+    answer::{AlertAskError, AskError, ReadingFate, UnitAnswer, UnitBatch, UnitSnapshot},
+    directory::{Directory, Entry, Place},
+    root::{RootActor, RootMessage},
+    shown::ShownUnit,
+    site::SiteMessage,
+    timers::Timers,
+    unit::{Ask, Fault, UnitMessage, UnitTools},
+};
+
+/// How often a question is asked again to an actor that ended while it was waiting. The store removes doubles.
+const TRIES: usize = 4;
+/// How often the store is asked for units that are due and not live.
+const DUE_SCAN: Duration = Duration::from_secs(1);
+/// The same once every site is live: only a site that could not be started is found by it then.
+const DUE_SCAN_WHEN_WARM: Duration = Duration::from_secs(30);
+/// Sites activated in one go while warming up.
+const WARM_UP_SITES: usize = 500;
+
+/// How the units of a process are run.
+#[derive(Clone)]
+pub struct UnitsSettings {
+    /// The most readings in flight at once; more are answered [`AskError::Busy`].
+    pub max_in_flight: usize,
+    /// How long a question may take.
+    pub deadline: Duration,
+    /// Whether all sites are started at once, so that every timer is armed soon after a start.
+    pub warm_up: bool,
+    /// Called by each unit before it takes in readings: tests make actors fail with it.
+    pub fault: Option<Arc<Fault>>,
+}
+
+impl Default for UnitsSettings {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 100_000,
+            deadline: Duration::from_secs(10),
+            warm_up: true,
+            fault: None,
+        }
+    }
+}
+
+/// Numbers of all units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnitsStats {
+    /// Units with an actor.
+    pub live_units: usize,
+    /// Sites with a supervisor.
+    pub live_sites: usize,
+    /// Units set aside after failing too often.
+    pub quarantined: usize,
+    /// Readings being judged or committed.
+    pub in_flight: usize,
+    /// True once every site was started.
+    pub is_warm: bool,
+}
+
+/// The front door to all units of the process. Clone freely.
+#[derive(Clone)]
+pub struct Units(Arc<Inner>);
+
+struct Inner {
+    tools: Arc<UnitTools>,
+    directory: Arc<Directory>,
+    root: ActorRef<RootMessage>,
+    settings: UnitsSettings,
+    in_flight: AtomicUsize,
+    is_warm: AtomicBool,
+    is_stopping: AtomicBool,
+}
+
+/// Readings in flight, given back when dropped.
+struct InFlight<'a>(&'a AtomicUsize, usize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
+impl Units {
+    /// Starts the tree.
+    ///
+    /// # Errors
+    /// When the root actor cannot be spawned.
+    pub async fn start(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        channels: Channels,
+        settings: UnitsSettings,
+    ) -> Result<Self, ractor::SpawnErr> {
+        let directory = Arc::new(Directory::default());
+        let timers = Timers::start(Arc::clone(&directory), Arc::clone(&clock));
+        let tools =
+            Arc::new(UnitTools { store, clock, channels, timers, fault: settings.fault.clone() });
+        let root = RootActor { tools: Arc::clone(&tools), directory: Arc::clone(&directory) };
+        let (root, _) = Actor::spawn(None, root, ()).await?;
+        let units = Self(Arc::new(Inner {
+            tools,
+            directory,
+            root,
+            settings,
+            in_flight: AtomicUsize::new(0),
+            is_warm: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
+        }));
+        tokio::spawn(units.clone().keep_live());
+        Ok(units)
+    }
+
+    /// Judges and stores readings; answers once they are durable. One answer for each batch, in order.
+    ///
+    /// Each unit of the batches is asked at once, so that their commits share transactions.
+    pub async fn ingest(&self, batches: Vec<UnitBatch>) -> Vec<UnitAnswer> {
+        let readings = batches.iter().map(|batch| batch.readings.len()).sum();
+        let Some(_in_flight) = self.admit(readings) else {
+            return batches.iter().map(|_| Err(AskError::Busy)).collect();
+        };
+        let asked: Vec<_> = batches.iter().map(|batch| self.ask_at_once(batch)).collect();
+        let deadline = self.deadline();
+        let mut answers = Vec::with_capacity(batches.len());
+        for (batch, answer) in batches.into_iter().zip(asked) {
+            let answer = match answer {
+                Some(answer) => timeout_at(deadline, answer).await.map(Result::ok),
+                None => Ok(None),
+            };
+            answers.push(match answer {
+                Ok(Some(answer)) => answer,
+                Ok(None) => self.ingest_again(batch).await, // not live, or ended before it answered
+                Err(_) => Err(AskError::TimedOut),
+            });
+        }
+        answers
+    }
+
+    /// Asks a unit that is live, without waiting. Readings are copied: the actor may end before it answers.
+    fn ask_at_once(&self, batch: &UnitBatch) -> Option<oneshot::Receiver<UnitAnswer>> {
+        let Some(Entry::Live { actor, waiting }) = self.0.directory.unit(batch.unit) else {
+            return None;
+        };
+        let (ask, answer) = Ask::new(Some(Place::take(&waiting)?));
+        actor.send_message(UnitMessage::Ingest(batch.readings.clone(), ask)).ok()?;
+        Some(answer)
+    }
+
+    /// The long way: starts the unit if need be, and asks until it answers or the tries are used up.
+    async fn ingest_again(&self, batch: UnitBatch) -> UnitAnswer {
+        if let Some(Entry::Quarantined { org, site, owner_epoch }) =
+            self.0.directory.unit(batch.unit)
+        {
+            return self.store_unjudged(org, site, owner_epoch, batch).await;
+        }
+        let readings = batch.readings;
+        let answer = self.ask(batch.unit, |ask| UnitMessage::Ingest(readings.clone(), ask)).await;
+        answer.and_then(|answer| answer)
+    }
+
+    /// Keeps a quarantined unit's readings: durable and flagged as having moved nothing.
+    async fn store_unjudged(
+        &self,
+        org: OrgId,
+        site: SiteId,
+        owner_epoch: i64,
+        batch: UnitBatch,
+    ) -> UnitAnswer {
+        let received_at = self.0.tools.clock.now();
+        let stamped = |reading: Reading| Reading { received_at, ..reading };
+        let readings: Vec<_> = batch.readings.into_iter().map(stamped).collect();
+        let suspicions: Vec<_> = readings.iter().map(Reading::suspicion).collect();
+        let past = readings.into_iter().filter(|reading| reading.suspicion().is_none()).collect();
+        let commit = UnitCommit {
+            org,
+            site,
+            unit: batch.unit,
+            owner_epoch,
+            fresh: Vec::new(),
+            past,
+            transition: None,
+        };
+        let committed = self.0.tools.store.commit(commit).await.map_err(|error| match error {
+            CommitError::Conflict(_) => AskError::Busy,
+            CommitError::Unavailable(_) | CommitError::Unknown(_) => AskError::Unavailable,
+        })?;
+        let mut past: VecDeque<_> = committed.past.into();
+        Ok(suspicions.into_iter().map(|suspicion| fate_of_unjudged(suspicion, &mut past)).collect())
+    }
+
+    /// A door report that came without a temperature.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn door(
+        &self,
+        unit: UnitId,
+        open: bool,
+        recorded_at: Timestamp,
+    ) -> Result<(), AskError> {
+        self.ask(unit, |ask| UnitMessage::Door { open, recorded_at, ask }).await?
+    }
+
+    /// A person saw an alert.
+    ///
+    /// # Errors
+    /// When the alert cannot be acknowledged, or the unit gave no answer.
+    pub async fn acknowledge(
+        &self,
+        unit: UnitId,
+        alert: AlertId,
+        by: UserId,
+        note: Option<String>,
+    ) -> Result<(), AlertAskError> {
+        self.ask(unit, |ask| UnitMessage::Acknowledge { alert, by, note: note.clone(), ask })
+            .await?
+    }
+
+    /// A person says an alert is over.
+    ///
+    /// # Errors
+    /// When the condition still holds or the alert is resolved, or the unit gave no answer.
+    pub async fn resolve(
+        &self,
+        unit: UnitId,
+        alert: AlertId,
+        by: UserId,
+        note: Option<String>,
+    ) -> Result<(), AlertAskError> {
+        self.ask(unit, |ask| UnitMessage::Resolve { alert, by, note: note.clone(), ask }).await?
+    }
+
+    /// The unit's live view.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn show(&self, unit: UnitId) -> Result<ShownUnit, AskError> {
+        self.ask(unit, UnitMessage::Show).await
+    }
+
+    /// The unit's actor as it stands.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn observe(&self, unit: UnitId) -> Result<UnitSnapshot, AskError> {
+        self.ask(unit, UnitMessage::Observe).await
+    }
+
+    /// Makes sure that a site and its units are live.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn activate(&self, site: SiteId) -> Result<(), AskError> {
+        if self.0.directory.site(site).is_some() {
+            Ok(())
+        } else {
+            self.activate_all(vec![site]).await
+        }
+    }
+
+    async fn activate_all(&self, sites: Vec<SiteId>) -> Result<(), AskError> {
+        let (ask, answer) = Ask::new(None);
+        self.0.root.send_message(RootMessage::Activate(sites, ask)).map_err(|_| AskError::Busy)?;
+        // no deadline: a cold start may take longer than a question
+        answer.await.map_err(|_| AskError::Busy)?
+    }
+
+    /// Starts the actor of a unit that was just created, where its site is live.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn unit_created(&self, unit: UnitId) -> Result<(), AskError> {
+        self.find(unit).await.map(drop)
+    }
+
+    /// Brings an edited rule to the running units it concerns. They have it when this returns.
+    ///
+    /// # Errors
+    /// When the store is away. A unit that ends meanwhile loads the new rule when it starts.
+    pub async fn rules_changed(&self, scope: RuleScope) -> Result<(), AskError> {
+        let rules = self.0.tools.store.rules_of(scope).await.map_err(|error| {
+            tracing::warn!(%error, "edited rules could not be read");
+            AskError::Unavailable
+        })?;
+        let mut answers = Vec::new();
+        for (unit, rule, rule_version) in rules {
+            if let Some(Entry::Live { actor, .. }) = self.0.directory.unit(unit) {
+                let (ask, answer) = Ask::new(None);
+                if actor.send_message(UnitMessage::SetRule { rule, rule_version, ask }).is_ok() {
+                    answers.push(answer);
+                }
+            }
+        }
+        let deadline = self.deadline();
+        for answer in answers {
+            match timeout_at(deadline, answer).await {
+                Ok(Ok(told)) => told?,
+                Ok(Err(_ended)) => {}
+                Err(_) => return Err(AskError::TimedOut),
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers of all units.
+    #[must_use]
+    pub fn stats(&self) -> UnitsStats {
+        let (live_units, live_sites, quarantined) = self.0.directory.counts();
+        let in_flight = self.0.in_flight.load(Ordering::Relaxed);
+        let is_warm = self.0.is_warm.load(Ordering::Relaxed);
+        UnitsStats { live_units, live_sites, quarantined, in_flight, is_warm }
+    }
+
+    /// Takes in no more, waits for what is in flight up to `patience`, and ends the tree. Nothing is lost by an
+    /// end sooner: what was told is committed.
+    pub async fn stop(&self, patience: Duration) {
+        self.0.is_stopping.store(true, Ordering::Relaxed);
+        let until = tokio::time::Instant::now() + patience;
+        while self.0.in_flight.load(Ordering::Relaxed) > 0 && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.0.root.stop_and_wait(None, Some(patience)).await.ok();
+    }
+
+    fn admit(&self, readings: usize) -> Option<InFlight<'_>> {
+        let before = self.0.in_flight.fetch_add(readings, Ordering::Relaxed);
+        let in_flight = InFlight(&self.0.in_flight, readings);
+        let has_room =
+            before < self.0.settings.max_in_flight && !self.0.is_stopping.load(Ordering::Relaxed);
+        has_room.then_some(in_flight)
+    }
+
+    fn deadline(&self) -> tokio::time::Instant {
+        tokio::time::Instant::now() + self.0.settings.deadline
+    }
+
+    /// Asks a unit until it answers: an actor that ended in between is started again from what is committed.
+    async fn ask<T>(
+        &self,
+        unit: UnitId,
+        message: impl Fn(Ask<T>) -> UnitMessage,
+    ) -> Result<T, AskError> {
+        let deadline = self.deadline();
+        for _ in 0..TRIES {
+            let (actor, waiting) =
+                timeout_at(deadline, self.find(unit)).await.map_err(|_| AskError::TimedOut)??;
+            let (ask, answer) = Ask::new(Some(Place::take(&waiting).ok_or(AskError::Busy)?));
+            if actor.send_message(message(ask)).is_err() {
+                self.0.directory.remove_ended(unit, actor.get_id());
+            } else {
+                match timeout_at(deadline, answer).await {
+                    Ok(Ok(answer)) => return Ok(answer),
+                    Ok(Err(_ended)) => {}
+                    Err(_) => return Err(AskError::TimedOut),
+                }
+            }
+            // the supervisor hears of the end a moment later
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Err(AskError::Unavailable)
+    }
+
+    async fn find(
+        &self,
+        unit: UnitId,
+    ) -> Result<(ActorRef<UnitMessage>, Arc<std::sync::atomic::AtomicU32>), AskError> {
+        for _ in 0..TRIES {
+            match self.0.directory.unit(unit) {
+                Some(Entry::Live { actor, waiting }) => return Ok((actor, waiting)),
+                Some(Entry::Quarantined { .. }) => return Err(AskError::Busy),
+                None => self.start_unit(unit).await?,
+            }
+        }
+        Err(AskError::Busy)
+    }
+
+    async fn start_unit(&self, unit: UnitId) -> Result<(), AskError> {
+        let place = self.0.tools.store.site_of_unit(unit).await.map_err(|error| {
+            tracing::warn!(unit.id = %unit, %error, "unit could not be found");
+            AskError::Unavailable
+        })?;
+        let (_, site) = place.ok_or(AskError::UnknownUnit)?;
+        self.activate(site).await?;
+        let site = self.0.directory.site(site).ok_or(AskError::Busy)?;
+        let (ask, answer) = Ask::new(None);
+        site.send_message(SiteMessage::Ensure(unit, ask)).map_err(|_| AskError::Busy)?;
+        answer.await.map_err(|_| AskError::Busy)?
+    }
+
+    /// Starts every site, then watches for units that are due and not live.
+    async fn keep_live(self) {
+        if self.0.settings.warm_up {
+            self.warm_up().await;
+        }
+        loop {
+            let pause =
+                if self.0.is_warm.load(Ordering::Relaxed) { DUE_SCAN_WHEN_WARM } else { DUE_SCAN };
+            tokio::time::sleep(pause).await;
+            if self.0.is_stopping.load(Ordering::Relaxed) {
+                return;
+            }
+            let due =
+                self.0.tools.store.due_sites(self.0.tools.clock.now()).await.unwrap_or_default();
+            let due: Vec<_> =
+                due.into_iter().filter(|site| self.0.directory.site(*site).is_none()).collect();
+            if !due.is_empty() {
+                self.activate_all(due).await.ok(); // tried again by the next scan
+            }
+        }
+    }
+
+    async fn warm_up(&self) {
+        loop {
+            match self.activate_everything().await {
+                Ok(()) => break self.0.is_warm.store(true, Ordering::Relaxed),
+                Err(error) => tracing::warn!(%error, "not all sites are started yet"),
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn activate_everything(&self) -> Result<(), AskError> {
+        let sites = self.0.tools.store.all_sites().await.map_err(|_| AskError::Unavailable)?;
+        for sites in sites.chunks(WARM_UP_SITES) {
+            self.activate_all(sites.to_vec()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn fate_of_unjudged(
+    suspicion: Option<hub_domain::Suspicion>,
+    past: &mut VecDeque<PastFate>,
+) -> ReadingFate {
+    match suspicion {
+        Some(suspicion) => ReadingFate::Quarantined(suspicion),
+        None => match past.pop_front() {
+            Some(PastFate::Late) => ReadingFate::Accepted,
+            Some(PastFate::Conflicting) => ReadingFate::Conflicting,
+            Some(PastFate::Duplicate) | None => ReadingFate::Duplicate,
+        },
+    }
+}

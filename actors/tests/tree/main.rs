@@ -1,0 +1,233 @@
+//! The supervision tree on the memory store and a paused clock: timers, restarts, quarantine and admission, each
+//! to the millisecond and without waiting.
+
+mod world;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use hub_actors::{AlertAskError, AskError, ReadingFate, UnitBatch, UnitsSettings};
+use hub_domain::{
+    AlertEventKind, AlertKind, LinkState, Refusal, RuleField, RuleLayer, Severity, Status,
+    Suspicion,
+};
+use hub_store::{Fault, RuleScope};
+use world::{PERSON, World};
+
+const MINUTE: u32 = 60;
+
+#[tokio::test(start_paused = true)]
+async fn the_timer_raises_the_alarm_at_the_confirm_time_without_a_second_reading() {
+    let world = World::begin().await;
+    world.ingest(9_000).await;
+    assert_eq!(world.show().await.view.status, Status::Excursion);
+    world.sleep(10 * MINUTE - 1).await;
+    assert_eq!(world.show().await.view.status, Status::Excursion);
+    world.sleep(2).await;
+    assert_eq!(world.show().await.view.status, Status::AlarmActive);
+    let alerts = world.alerts(AlertKind::TemperatureHigh).await;
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0].severity, Severity::Critical);
+    assert_eq!(alerts[0].confirmed_at, Some(alerts[0].opened_at.plus_secs(10 * MINUTE)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_that_starts_later_raises_what_fell_due_meanwhile_at_its_own_instant() {
+    let world = World::begin().await;
+    world.ingest(9_000).await;
+    let world = world.stop_for(3600).await;
+    let alerts =
+        world.wait_for(AlertKind::TemperatureHigh, |alerts| alerts[0].confirmed_at.is_some()).await;
+    assert_eq!(alerts[0].confirmed_at, Some(alerts[0].opened_at.plus_secs(10 * MINUTE)));
+    assert_eq!(world.show().await.view.link, LinkState::Offline);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readings_since_the_checkpoint_are_folded_to_the_same_state() {
+    let world = World::begin().await;
+    for step in 0..40 {
+        world.ingest(3_000 + step * 10).await;
+        world.sleep(30).await;
+    }
+    let before = world.units.observe(world.unit).await.unwrap();
+    assert!(before.readings_since > 30, "nothing moved, so there is no newer checkpoint");
+    let world = world.stop_for(0).await;
+    let after = world.units.observe(world.unit).await.unwrap();
+    assert_eq!(after.state, before.state);
+    assert_eq!(after.version, before.version);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_sensor_is_late_and_then_offline_to_the_second() {
+    let world = World::begin().await;
+    world.ingest(3_000).await;
+    world.sleep(15 * MINUTE + 29).await;
+    assert_eq!(world.show().await.view.status, Status::Ok);
+    world.sleep(2).await;
+    assert_eq!(world.show().await.view.status, Status::Late);
+    world.sleep(15 * MINUTE).await;
+    assert_eq!(world.show().await.view.status, Status::MonitoringInterrupted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_costs_no_state_and_the_timer_tries_again() {
+    let world = World::begin().await;
+    world.store.inject(Fault::Unavailable);
+    assert_eq!(world.try_ingest(9_000).await, Err(AskError::Unavailable));
+    assert_eq!(world.show().await.view.temperature, None);
+    world.ingest(9_000).await;
+    world.sleep(10 * MINUTE - 1).await;
+    world.store.inject(Fault::Unavailable);
+    world.sleep(10).await;
+    assert_eq!(world.show().await.view.status, Status::AlarmActive);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_outcome_is_looked_up_and_nothing_is_doubled() {
+    for fault in [Fault::UnknownLost, Fault::UnknownWritten] {
+        let world = World::begin().await;
+        world.ingest(3_000).await;
+        world.sleep(60).await;
+        world.store.inject(fault);
+        let fates = world.try_ingest(9_000).await.unwrap();
+        assert!(matches!(fates[0], ReadingFate::Accepted | ReadingFate::Duplicate), "{fates:?}");
+        let alerts = world.alerts(AlertKind::TemperatureHigh).await;
+        assert_eq!(alerts.len(), 1, "{fault:?}");
+        assert_eq!(world.stored().await, 2, "{fault:?}");
+        assert_eq!(world.show().await.view.status, Status::Excursion);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_keeps_failing_is_set_aside_and_its_readings_are_still_stored() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let failures = Arc::new(AtomicUsize::new(0));
+    let fault = {
+        let (broken, failures) = (Arc::clone(&broken), Arc::clone(&failures));
+        Arc::new(move |_| {
+            if broken.load(Ordering::SeqCst) {
+                failures.fetch_add(1, Ordering::SeqCst);
+                panic!("this reading breaks the unit");
+            }
+        })
+    };
+    let settings = UnitsSettings { fault: Some(fault), ..UnitsSettings::default() };
+    let world = World::with(settings).await;
+    for _ in 0..10 {
+        world.try_ingest(3_000).await.ok();
+        world.sleep(1).await;
+    }
+    assert_eq!(failures.load(Ordering::SeqCst), 5, "five failures in a minute, then no more");
+    assert_eq!(world.units.stats().quarantined, 1);
+    let before = world.stored().await;
+    assert_eq!(world.try_ingest(4_000).await, Ok(vec![ReadingFate::Accepted]));
+    assert_eq!(world.stored().await, before + 1);
+    broken.store(false, Ordering::SeqCst);
+    world.sleep(700).await;
+    world.ingest(4_500).await;
+    assert_eq!(world.show().await.view.status, Status::Ok);
+    assert_eq!(world.units.stats().quarantined, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_units_failures_leave_its_neighbours_alone() {
+    let settings = UnitsSettings { fault: None, ..UnitsSettings::default() };
+    let world = World::with(settings).await;
+    let other = world.another_unit().await;
+    world.store.inject(Fault::UnknownLost);
+    let batches = [world.unit, other]
+        .map(|unit| UnitBatch { unit, readings: vec![world.reading(unit, 9_000)] });
+    let answers = world.units.ingest(batches.to_vec()).await;
+    assert!(answers.iter().all(|answer| answer.is_ok()), "{answers:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_edit_is_judged_by_the_very_next_reading_and_moves_running_clocks() {
+    let world = World::begin().await;
+    world.ingest(9_000).await;
+    world.sleep(MINUTE).await;
+    world
+        .set_rule(RuleLayer::Unit, world.unit.0, &[(RuleField::ConfirmHighShutSecs, Some(120))])
+        .await;
+    world.units.rules_changed(RuleScope::Unit(world.unit)).await.unwrap();
+    world.sleep(MINUTE + 1).await;
+    assert_eq!(world.show().await.view.status, Status::AlarmActive);
+    world.set_rule(RuleLayer::Unit, world.unit.0, &[(RuleField::HighLimit, Some(12_000))]).await;
+    world.units.rules_changed(RuleScope::Unit(world.unit)).await.unwrap();
+    world.ingest(9_000).await;
+    assert_eq!(world.show().await.view.status, Status::Restoring);
+    let world = world.stop_for(1).await;
+    assert_eq!(
+        world.show().await.view.status,
+        Status::Restoring,
+        "a start judges by the new rule only what is new"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_acknowledgements_one_counts() {
+    let world = World::begin().await;
+    world.ingest(9_000).await;
+    let alert = world.alerts(AlertKind::TemperatureHigh).await[0].id;
+    let races = (0..100).map(|_| world.units.acknowledge(world.unit, alert, PERSON, None));
+    let answers = futures_util::future::join_all(races).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    let refused = AlertAskError::Refused(Refusal::AlreadyAcknowledged);
+    assert!(answers.iter().all(|answer| answer.is_ok() || *answer == Err(refused)));
+    let resolved = world.units.resolve(world.unit, alert, PERSON, None).await;
+    assert_eq!(resolved, Err(AlertAskError::Refused(Refusal::ConditionActive)));
+    let events = world.events(alert).await;
+    assert_eq!(events, [AlertEventKind::Opened, AlertEventKind::Acknowledged]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_in_flight_than_allowed_is_busy_at_once() {
+    let settings = UnitsSettings { max_in_flight: 0, ..UnitsSettings::default() };
+    let world = World::with(settings).await;
+    assert_eq!(world.try_ingest(3_000).await, Err(AskError::Busy));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_from_the_future_is_told_and_moves_nothing() {
+    let world = World::begin().await;
+    world.ingest(3_000).await;
+    let mut reading = world.reading(world.unit, 30_000);
+    reading.recorded_at = reading.recorded_at.plus_secs(5 * MINUTE + 1);
+    let answers =
+        world.units.ingest(vec![UnitBatch { unit: world.unit, readings: vec![reading] }]).await;
+    assert_eq!(answers, [Ok(vec![ReadingFate::Quarantined(Suspicion::InFuture)])]);
+    assert_eq!(world.show().await.view.status, Status::Ok);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_created_in_a_live_site_is_live_and_an_unknown_one_is_told() {
+    let world = World::begin().await;
+    world.ingest(3_000).await;
+    let unit = world.another_unit().await;
+    world.units.unit_created(unit).await.unwrap();
+    assert_eq!(world.units.stats().live_units, 2);
+    assert_eq!(
+        world.units.show(hub_domain::UnitId(uuid::Uuid::nil())).await,
+        Err(AskError::UnknownUnit)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_timers_due_in_the_same_second_all_fire() {
+    let world = World::begin().await;
+    let mut units = Vec::new();
+    for _ in 0..1_000 {
+        units.push(world.another_unit().await);
+    }
+    let batches = units
+        .iter()
+        .map(|unit| UnitBatch { unit: *unit, readings: vec![world.reading(*unit, 9_000)] });
+    let answers = world.units.ingest(batches.collect()).await;
+    assert!(answers.iter().all(Result::is_ok));
+    world.sleep(10 * MINUTE + 1).await;
+    for unit in units {
+        assert_eq!(world.units.show(unit).await.unwrap().view.status, Status::AlarmActive);
+    }
+}

@@ -1,0 +1,44 @@
+//! The pure core: units, readings, limits and alerts as types, and the functions that decide.
+//!
+//! Nothing here reads a clock, a file, a socket or a random number, and no float is computed. A decision is a
+//! value: [`Unit::step`] takes a state, inputs and an instant, and gives the next state, what happened and when
+//! to look again. Everything else in the workspace carries those values about.
+#![warn(clippy::float_arithmetic, clippy::wildcard_enum_match_arm)]
+
+pub mod alert;
+pub mod clock;
+pub mod conditions;
+mod deadline;
+pub mod door;
+pub mod ids;
+pub mod invariants;
+pub mod link;
+pub mod manual_log;
+pub mod mode;
+pub mod point;
+pub mod preset;
+pub mod reading;
+pub mod rule;
+pub mod status;
+mod step;
+pub mod temperature;
+pub mod thermal;
+pub mod time;
+pub mod unit;
+
+pub use alert::{AlertEvent, AlertEventKind, AlertKind, AlertStatus, OpenAlert, Severity};
+pub use clock::Clock;
+pub use door::{Door, DoorState};
+pub use ids::{AlertId, AreaId, DeviceId, KeyId, OrgId, RuleId, SiteId, SourceId, UnitId, UserId, Version};
+pub use link::{Link, LinkCause, LinkState};
+pub use manual_log::{ManualLog, ManualLogState};
+pub use mode::Mode;
+pub use point::{Point, PointState};
+pub use preset::{Mark, Preset, Support};
+pub use reading::{Channel, Reading, ReadingKey, Suspicion};
+pub use rule::{Layer, Rule, RuleError, RuleField, RuleLayer};
+pub use status::{Status, UnitView};
+pub use temperature::{MilliCelsius, PerMille};
+pub use thermal::{Side, SideState};
+pub use time::Timestamp;
+pub use unit::{Input, Judged, Refusal, Transition, Unit, UnitState, Verdict};

@@ -1,0 +1,42 @@
+//! The schema, one file for each change.
+//!
+//! The same tables on PostgreSQL and SQLite. Every instant is whole milliseconds since 1970 (`…_at`), temperatures
+//! are thousandths of a degree Celsius, humidity is per mille. All tables but `users` and `signing_keys`, which
+//! belong to no tenant, have `org_id`, and foreign keys between a tenant's rows include it.
+
+mod ddl;
+mod m20261120_090000_tenants;
+mod m20261120_090100_tree;
+mod m20261120_090200_keys;
+mod m20261120_090300_rules;
+mod m20261120_090400_readings;
+mod m20261120_090500_unit_states;
+mod m20261120_090600_alerts;
+mod m20261120_090700_radio;
+mod m20261120_090800_audit;
+mod m20261120_090900_signing_keys;
+
+use sea_orm_migration::prelude::*;
+pub use sea_orm_migration::{DbErr, MigratorTrait};
+
+/// All migrations, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261120_090000_tenants::Migration),
+            Box::new(m20261120_090100_tree::Migration),
+            Box::new(m20261120_090200_keys::Migration),
+            Box::new(m20261120_090300_rules::Migration),
+            Box::new(m20261120_090400_readings::Migration),
+            Box::new(m20261120_090500_unit_states::Migration),
+            Box::new(m20261120_090600_alerts::Migration),
+            Box::new(m20261120_090700_radio::Migration),
+            Box::new(m20261120_090800_audit::Migration),
+            Box::new(m20261120_090900_signing_keys::Migration),
+        ]
+    }
+}

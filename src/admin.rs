@@ -1,0 +1,94 @@
+//! What operators do: bring the database up to date, make the first organization.
+
+use anyhow::{Context as _, ensure};
+use hub_domain::Timestamp;
+use hub_store::{
+    Store, StoreError,
+    records::{Actor, Role},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::auth::{Passwords, Signer, fresh_secret, keys::FreshKey};
+
+/// An organization to be made.
+#[derive(Clone, Debug)]
+pub struct Bootstrap {
+    /// Its name.
+    pub organization: String,
+    /// Its owner's address.
+    pub email: String,
+    /// The owner's password; without it one is made.
+    pub password: Option<String>,
+    /// The owner's name.
+    pub name: Option<String>,
+}
+
+/// What was made. The only place where the key's text and the made password are ever shown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BootstrapOut {
+    /// The organization.
+    pub organization_id: String,
+    /// Its owner.
+    pub user_id: String,
+    /// The owner's address.
+    pub email: String,
+    /// A token of the owner.
+    pub token: String,
+    /// A key for readings of the whole organization.
+    pub api_key: String,
+    /// The owner's password, where it was made here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// Makes an organization with an owner and a key.
+///
+/// # Errors
+/// When what was asked for cannot be used, somebody has the address, or the store does not answer.
+pub async fn bootstrap(store: &Store, asked: Bootstrap, token_secs: u32, now: Timestamp) -> anyhow::Result<BootstrapOut> {
+    let email = asked.email.trim().to_lowercase();
+    check(&asked, &email)?;
+    let (password, made) = match asked.password {
+        Some(password) => (password, None),
+        None => made_password(),
+    };
+    ensure!(store.user_by_email(&email).await?.is_none(), "somebody has the e-mail address {email} already");
+    let hash = Passwords::new(1).hash(password).await?;
+    let name = asked.name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
+    let user = match store.create_user(&email, &name, Some(&hash)).await {
+        Err(StoreError::Taken(_)) => anyhow::bail!("somebody has the e-mail address {email} already"),
+        made => made?,
+    };
+    let organization = store.create_organization(&asked.organization, Actor::Hub).await?;
+    store.set_membership(organization.id, user.id, Role::Owner).await?;
+    let key = FreshKey::new();
+    store.create_api_key(organization.id, key.id, None, "first key", key.secret_hash, Actor::Hub).await?;
+    let (signer, _) = Signer::load(store, now, token_secs).await?;
+    let (token, _) = signer.token(user.id, now)?;
+    Ok(BootstrapOut {
+        organization_id: organization.id.to_string(),
+        user_id: user.id.to_string(),
+        email,
+        token,
+        api_key: key.text,
+        password: made,
+    })
+}
+
+fn made_password() -> (String, Option<String>) {
+    let password: String = fresh_secret().chars().take(24).collect();
+    (password.clone(), Some(password))
+}
+
+fn check(asked: &Bootstrap, email: &str) -> anyhow::Result<()> {
+    let is_name = |text: &str| !text.trim().is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control);
+    let (local, domain) = email.split_once('@').context("the e-mail address has no @")?;
+    let strange = email.chars().any(|c| c.is_whitespace() || c.is_control());
+    ensure!(!local.is_empty() && !domain.is_empty() && !strange && email.len() <= 254, "the e-mail address cannot be used");
+    ensure!(is_name(&asked.organization), "the organization's name must have 1 to 200 characters");
+    ensure!(asked.name.as_deref().is_none_or(is_name), "the owner's name must have 1 to 200 characters");
+    let length = asked.password.as_ref().map_or(8, |password| password.chars().count());
+    ensure!((8..=1000).contains(&length), "the password must have 8 to 1000 characters");
+    Ok(())
+}

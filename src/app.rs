@@ -1,0 +1,256 @@
+//! Where all is wired: settings in, a running hub out.
+
+use std::{net::IpAddr, ops::Deref, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use hub_actors::{Channels, Units, UnitsSettings, channel::ChannelSettings};
+use hub_domain::Clock;
+use hub_store::{OpenError, OpenOptions, Store};
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    auth::{
+        Attempts, IngestKeys, Passwords, Signer, Verifier,
+        issuers::KeySet,
+        keys::KeyRates,
+        tokens::{Issuer, own_issuer},
+    },
+    clock::{SystemClock, unix_nanos},
+    config::{ConfigError, IssuerSettings, Settings},
+    http::{ingest::places::Places, router, server},
+    telemetry,
+    ws::{HubAccess, JsonEncoder, Realtime, SocketSettings},
+};
+
+/// How long requests in flight may take to finish at the end.
+const FINISH_WITHIN: Duration = Duration::from_secs(10);
+/// How long sockets may take to close at the end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// How often the store looks after itself.
+const UPKEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How often rates of keys that are not in use are let go.
+const SHED_EVERY: Duration = Duration::from_secs(60);
+/// Wrong passwords and secrets in a minute before the origin is told to wait.
+const FAILURES_BY_ADDRESS: u32 = 30;
+const FAILURES_BY_EMAIL: u32 = 10;
+const FAILURES_WINDOW: Duration = Duration::from_secs(60);
+
+/// What every handler works with. Clones share it.
+#[derive(Clone)]
+pub struct Hub(Arc<Parts>);
+
+/// The parts of a hub.
+pub struct Parts {
+    /// What is remembered.
+    pub store: Store,
+    /// What decides.
+    pub units: Units,
+    /// The sockets.
+    pub realtime: Realtime,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Whose token is it.
+    pub verifier: Verifier,
+    /// The hub's own sign-in.
+    pub signer: Signer,
+    /// Keys of senders.
+    pub keys: IngestKeys,
+    /// Where readings belong.
+    pub places: Places,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// Failed sign-ins by e-mail.
+    pub failed_by_email: Attempts<String>,
+    /// Failed sign-ins by address.
+    pub failed_by_address: Attempts<IpAddr>,
+    /// Wrong secrets of webhooks by address.
+    pub wrong_secrets: Attempts<IpAddr>,
+    /// Renders metrics.
+    pub metrics: PrometheusHandle,
+    /// How to sign in to a demonstration, on such a hub alone.
+    pub demo: Option<DemoAccount>,
+    stop: CancellationToken,
+}
+
+/// How to sign in to a demonstration.
+#[derive(Clone, Debug)]
+pub struct DemoAccount {
+    /// The address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+    /// What the board says about it.
+    pub note: String,
+}
+
+impl Deref for Hub {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Parts {
+    /// Whether the hub is on its way down.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+}
+
+/// A hub that listens.
+pub struct App {
+    hub: Hub,
+    listener: TcpListener,
+    settings: Settings,
+}
+
+/// Opens the store that the settings name, up to date or refused.
+///
+/// # Errors
+/// When it cannot be opened, or is not up to date and must not be brought there.
+pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+    let options = OpenOptions {
+        url: database_url(settings)?,
+        max_connections: settings.database_connections,
+        clock: Arc::new(SystemClock),
+    };
+    let store = Store::open(options).await.map_err(|error| match error {
+        OpenError::BadUrl(_) | OpenError::Unsafe(_) => anyhow::Error::new(ConfigError(error.to_string())),
+        OpenError::Unreachable(_) => anyhow::Error::new(error),
+    })?;
+    if settings.migrates {
+        store.migrate().await.context("the database cannot be brought up to date")?;
+        return Ok(store);
+    }
+    let pending = store.pending_migrations().await.context("the state of the database cannot be read")?;
+    if let Some(first) = pending.first() {
+        let count = pending.len();
+        let text = format!("the database lacks {count} migrations, the first of them {first}: run `hub migrate`, or start without --no-migrate");
+        return Err(ConfigError(text).into());
+    }
+    Ok(store)
+}
+
+/// The database named, or a file of the hub's own.
+fn database_url(settings: &Settings) -> anyhow::Result<String> {
+    if let Some(url) = &settings.database_url {
+        return Ok(url.expose_secret().to_owned());
+    }
+    let folder = &settings.data_dir;
+    std::fs::create_dir_all(folder).with_context(|| format!("the data folder {} cannot be made", folder.display()))?;
+    let folder = folder.canonicalize().with_context(|| format!("the data folder {} cannot be used", folder.display()))?;
+    Ok(format!("sqlite://{}", folder.join("hub.db").display()))
+}
+
+impl App {
+    /// Starts a hub on an open store and begins to listen. Requests are answered from [`App::run`] on.
+    ///
+    /// # Errors
+    /// When a part of it cannot be started; the sentence says which.
+    pub async fn start(settings: Settings, store: Store, demo: Option<DemoAccount>) -> anyhow::Result<Self> {
+        let metrics = telemetry::start_metrics()?;
+        let listen = settings.listen;
+        let listener = TcpListener::bind(listen).await.with_context(|| format!("the hub cannot listen on {listen}"))?;
+        let hub = start_hub(&settings, store, metrics, demo).await?;
+        Ok(Self { hub, listener, settings })
+    }
+
+    /// `http://HOST:PORT`, with the port that was taken.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn url(&self) -> anyhow::Result<String> {
+        Ok(format!("http://{}", self.listener.local_addr()?))
+    }
+
+    /// Serves until `stopped` is ready, then ends in order: no new connections, requests in flight finish, sockets
+    /// are sent to come back, units are drained, the store is closed.
+    pub async fn run(self, stopped: impl Future<Output = ()>) {
+        let Self { hub, listener, settings } = self;
+        let router = router(hub.clone(), &settings.origins);
+        let stop = hub.stop.clone();
+        let looked_after = tokio::spawn(look_after(hub.clone()));
+        let served = tokio::spawn(server::serve(listener, router, settings.max_connections, stop.clone(), FINISH_WITHIN));
+        stopped.await;
+        tracing::info!("the hub is stopping");
+        stop.cancel();
+        hub.realtime.sessions().close_all(CLOSE_WITHIN).await;
+        served.await.ok(); // it only ends, it cannot fail
+        hub.units.stop(FINISH_WITHIN).await;
+        looked_after.abort();
+        hub.store.close().await;
+        tracing::info!("the hub has stopped");
+    }
+}
+
+async fn start_hub(
+    settings: &Settings,
+    store: Store,
+    metrics: PrometheusHandle,
+    demo: Option<DemoAccount>,
+) -> anyhow::Result<Hub> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (signer, own_keys) = Signer::load(&store, clock.now(), settings.token_secs).await?;
+    let mut issuers = vec![own_issuer(KeySet::own(store.clone(), own_keys))];
+    for issuer in settings.issuers.clone() {
+        issuers.push(issuer_of(issuer)?);
+    }
+    let verifier = Verifier::new(issuers, store.clone(), Arc::clone(&clock));
+    let channels = Channels::new(Arc::new(JsonEncoder), Arc::new(unix_nanos), ChannelSettings::default());
+    let units = Units::start(store.clone(), Arc::clone(&clock), channels.clone(), UnitsSettings::default())
+        .await
+        .context("the units cannot be started")?;
+    let access = HubAccess::new(verifier.clone(), store.clone(), units.clone());
+    let sockets = SocketSettings { origins: settings.socket_origins.clone(), ..SocketSettings::default() };
+    let realtime = Realtime::start(Arc::new(access), channels, sockets, Arc::clone(&clock));
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let rates = KeyRates { requests: settings.key_requests, readings: settings.key_readings };
+    Ok(Hub(Arc::new(Parts {
+        keys: IngestKeys::new(store.clone(), rates),
+        places: Places::new(store.clone()),
+        passwords: Passwords::new(cores),
+        failed_by_email: Attempts::new(FAILURES_BY_EMAIL, FAILURES_WINDOW),
+        failed_by_address: Attempts::new(FAILURES_BY_ADDRESS, FAILURES_WINDOW),
+        wrong_secrets: Attempts::new(FAILURES_BY_ADDRESS, FAILURES_WINDOW),
+        stop: CancellationToken::new(),
+        store,
+        units,
+        realtime,
+        clock,
+        verifier,
+        signer,
+        metrics,
+        demo,
+    })))
+}
+
+fn issuer_of(settings: IssuerSettings) -> anyhow::Result<Issuer> {
+    Ok(Issuer {
+        names: settings.issuer.all(),
+        audience: settings.audience,
+        algorithms: settings.algorithms,
+        rules: settings.claims,
+        keys: KeySet::published_at(settings.jwks_url)?,
+    })
+}
+
+/// Small regular work, until it is aborted.
+async fn look_after(hub: Hub) {
+    let mut shed = tokio::time::interval(SHED_EVERY);
+    let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+    loop {
+        tokio::select! {
+            _ = shed.tick() => hub.keys.shed(),
+            _ = upkeep.tick() => {
+                if let Err(error) = hub.store.upkeep(hub.clock.now()).await {
+                    tracing::warn!(%error, "upkeep of the store failed; it is tried again in an hour");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Settings: one table of them, taken from a flag, else the environment, else a file, else a default.
+//!
+//! A setting that cannot be used ends the start with one sentence ([`ConfigError`]).
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
+
+use axum::http::HeaderValue;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use jsonwebtoken::Algorithm;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::ws::Origins;
+
+/// One setting as it is documented.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Its flag and its name in the file, with `-` in the one and `_` in the other.
+    pub name: &'static str,
+    /// Its environment variable.
+    pub env: &'static str,
+    /// What holds where nothing is said.
+    pub default: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// True where its value must not be shown.
+    pub is_secret: bool,
+}
+
+const fn setting(name: &'static str, env: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { name, env, default, help, is_secret: false }
+}
+
+/// Every setting. `docs/SETTINGS.md` says the same; a test compares them.
+pub const SETTINGS: &[Setting] = &[
+    setting("config", "HUB_CONFIG", "", "A TOML file with settings by these names, with _ for -; it gives way to flags and environment"),
+    setting("listen", "HUB_LISTEN", "127.0.0.1:8080", "Address to listen on; port 0 takes a free one, which is printed"),
+    Setting {
+        name: "database-url",
+        env: "DATABASE_URL",
+        default: "",
+        help: "sqlite:///path/hub.db or postgres://user:password@host/database; without it a SQLite file hub.db in the data folder",
+        is_secret: true,
+    },
+    setting("data-dir", "HUB_DATA_DIR", "./hub-data", "Folder of the hub's own files"),
+    setting("database-connections", "HUB_DATABASE_CONNECTIONS", "16", "At most so many connections to the database, 1 to 500"),
+    setting("no-migrate", "HUB_NO_MIGRATE", "false", "true: refuse to start on a database that is not up to date, instead of bringing it up to date"),
+    setting("log", "HUB_LOG", "info", "What is logged: error, warn, info, debug, trace, or by module such as hub=debug,warn"),
+    setting("log-format", "HUB_LOG_FORMAT", "text", "text or json"),
+    setting("allowed-origins", "HUB_ALLOWED_ORIGINS", "", "Origins of pages that may call the hub, separated by commas; without any only its own page may"),
+    setting("issuers", "HUB_ISSUERS", "[]", "Issuers of tokens besides the hub's own sign-in, as a JSON list (see docs/SETTINGS.md)"),
+    setting("token-secs", "HUB_TOKEN_SECS", "28800", "How long a token of the hub's own sign-in is good, in seconds, 1 to 2592000"),
+    setting("max-connections", "HUB_MAX_CONNECTIONS", "12000", "At most so many connections of clients, 1 to 1000000"),
+    setting("key-requests", "HUB_KEY_REQUESTS", "2000", "At most so many requests a second of one key"),
+    setting("key-readings", "HUB_KEY_READINGS", "1000000", "At most so many readings a second of one key"),
+];
+
+/// A setting that cannot be used, as one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+/// What was said on the command line and in the environment.
+#[derive(Clone, Debug, Default)]
+pub struct SettingArgs(BTreeMap<&'static str, String>);
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// An issuer of tokens besides the hub's own sign-in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerSettings {
+    /// Its `iss`, or a list of all that it uses.
+    pub issuer: OneOrMany,
+    /// Where its keys are published.
+    pub jwks_url: String,
+    /// The `aud` that tokens for this hub have.
+    pub audience: String,
+    /// The algorithms that it signs with.
+    pub algorithms: Vec<Algorithm>,
+    /// Claims that must have these values; `false` is also met by a claim that is absent.
+    #[serde(default)]
+    pub claims: Map<String, Value>,
+}
+
+/// One text or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The database, if it is not the default.
+    pub database_url: Option<SecretString>,
+    /// The hub's own files.
+    pub data_dir: PathBuf,
+    /// Whether the data folder was named.
+    pub data_dir_is_said: bool,
+    /// Connections to the database.
+    pub database_connections: u32,
+    /// Whether a start brings the database up to date.
+    pub migrates: bool,
+    /// The filter of logs.
+    pub log: String,
+    /// Their format.
+    pub log_format: LogFormat,
+    /// Origins of pages, for requests.
+    pub origins: Vec<HeaderValue>,
+    /// Origins of pages, for sockets.
+    pub socket_origins: Origins,
+    /// Issuers of tokens.
+    pub issuers: Vec<IssuerSettings>,
+    /// The life of the hub's own tokens.
+    pub token_secs: u32,
+    /// Connections of clients.
+    pub max_connections: usize,
+    /// Requests a second of one key.
+    pub key_requests: NonZeroU32,
+    /// Readings a second of one key.
+    pub key_readings: NonZeroU32,
+}
+
+impl Args for SettingArgs {
+    fn augment_args(command: Command) -> Command {
+        SETTINGS.iter().fold(command, |command, setting| command.arg(argument(setting)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn argument(setting: &Setting) -> Arg {
+    let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
+    let argument = Arg::new(setting.name).long(setting.name).env(setting.env).hide_env_values(setting.is_secret);
+    let argument = argument.help(format!("{}{default}", setting.help)).value_name("VALUE").action(ArgAction::Set);
+    if setting.name == "no-migrate" { argument.num_args(0..=1).default_missing_value("true") } else { argument }
+}
+
+impl FromArgMatches for SettingArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let said = |setting: &Setting| Some((setting.name, matches.get_one::<String>(setting.name)?.clone()));
+        Ok(Self(SETTINGS.iter().filter_map(said).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl SettingArgs {
+    /// The settings, each from where it was said first.
+    ///
+    /// # Errors
+    /// With a sentence, when one cannot be used.
+    pub fn settings(mut self) -> Result<Settings, ConfigError> {
+        if let Some(path) = self.0.get("config").filter(|path| !path.is_empty()) {
+            for (name, value) in file(path)? {
+                self.0.entry(name).or_insert(value);
+            }
+        }
+        self.read()
+    }
+
+    fn read(&self) -> Result<Settings, ConfigError> {
+        let origins = self.origins()?;
+        Ok(Settings {
+            listen: self.parsed("listen", "an address such as 127.0.0.1:8080")?,
+            database_url: self.database_url()?,
+            data_dir: PathBuf::from(self.text("data-dir")),
+            data_dir_is_said: self.0.contains_key("data-dir"),
+            database_connections: self.number("database-connections", 1, 500)?,
+            migrates: !self.parsed::<bool>("no-migrate", "true or false")?,
+            log: self.log()?,
+            log_format: self.log_format()?,
+            socket_origins: Origins::listed(origins.iter().map(String::as_str)).map_err(|error| ConfigError(error.to_string()))?,
+            origins: origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect(),
+            issuers: self.issuers()?,
+            token_secs: self.number("token-secs", 1, 2_592_000)?,
+            max_connections: usize::try_from(self.number("max-connections", 1, 1_000_000)?).unwrap_or(usize::MAX),
+            key_requests: self.rate("key-requests")?,
+            key_readings: self.rate("key-readings")?,
+        })
+    }
+
+    fn text(&self, name: &str) -> &str {
+        let said = self.0.get(name).map(String::as_str);
+        said.or_else(|| SETTINGS.iter().find(|setting| setting.name == name).map(|setting| setting.default)).unwrap_or_default()
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, name: &str, expected: &str) -> Result<T, ConfigError> {
+        self.text(name).trim().parse().map_err(|_| self.wrong(name, expected))
+    }
+
+    fn number(&self, name: &str, min: u32, max: u32) -> Result<u32, ConfigError> {
+        let expected = format!("a whole number from {min} to {max}");
+        let number: u32 = self.parsed(name, &expected)?;
+        if (min..=max).contains(&number) { Ok(number) } else { Err(self.wrong(name, &expected)) }
+    }
+
+    fn rate(&self, name: &str) -> Result<NonZeroU32, ConfigError> {
+        let number = self.number(name, 1, 100_000_000)?;
+        Ok(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+    }
+
+    fn wrong(&self, name: &str, expected: impl fmt::Display) -> ConfigError {
+        let setting = SETTINGS.iter().find(|setting| setting.name == name);
+        let env = setting.map_or("", |setting| setting.env);
+        let is_secret = setting.is_some_and(|setting| setting.is_secret);
+        let value = if is_secret { String::new() } else { format!(", not {:?}", self.text(name)) };
+        ConfigError(format!("the setting --{name} ({env}) must be {expected}{value}"))
+    }
+
+    fn database_url(&self) -> Result<Option<SecretString>, ConfigError> {
+        let url = self.text("database-url").trim();
+        let known = ["sqlite:", "postgres:", "postgresql:", "memory:"].iter().any(|scheme| url.starts_with(scheme));
+        if url.is_empty() {
+            Ok(None)
+        } else if known {
+            Ok(Some(url.to_owned().into()))
+        } else {
+            Err(self.wrong("database-url", "an address that begins with sqlite:// or postgres://"))
+        }
+    }
+
+    fn log(&self) -> Result<String, ConfigError> {
+        let filter = self.text("log");
+        match tracing_subscriber::EnvFilter::try_new(filter) {
+            Ok(_) => Ok(filter.to_owned()),
+            Err(_) => Err(self.wrong("log", "a log filter such as info or hub=debug,warn")),
+        }
+    }
+
+    fn log_format(&self) -> Result<LogFormat, ConfigError> {
+        match self.text("log-format") {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(self.wrong("log-format", "text or json")),
+        }
+    }
+
+    fn origins(&self) -> Result<Vec<String>, ConfigError> {
+        let origins = self.text("allowed-origins").split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let origins: Vec<String> = origins.map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
+        match Origins::listed(origins.iter().map(String::as_str)) {
+            Ok(_) => Ok(origins),
+            Err(_) => Err(self.wrong("allowed-origins", "origins such as https://board.example.com, separated by commas")),
+        }
+    }
+
+    fn issuers(&self) -> Result<Vec<IssuerSettings>, ConfigError> {
+        let issuers: Vec<IssuerSettings> = serde_json::from_str(self.text("issuers"))
+            .map_err(|error| ConfigError(format!("the setting --issuers (HUB_ISSUERS) cannot be read: {error}")))?;
+        for issuer in &issuers {
+            let is_url = issuer.jwks_url.starts_with("https://") || issuer.jwks_url.starts_with("http://");
+            let symmetric = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
+            let is_pinned = !issuer.algorithms.is_empty() && issuer.algorithms.iter().all(|one| !symmetric.contains(one));
+            if !(is_url && is_pinned) {
+                let text = "each of the setting --issuers (HUB_ISSUERS) must have an http address of its keys and algorithms with public keys";
+                return Err(ConfigError(text.to_owned()));
+            }
+        }
+        Ok(issuers)
+    }
+}
+
+impl OneOrMany {
+    /// All of them.
+    #[must_use]
+    pub fn all(self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// The settings in a TOML file, as texts.
+fn file(path: &str) -> Result<Vec<(&'static str, String)>, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError(format!("the file of settings {path:?} (HUB_CONFIG) cannot be read: {error}")))?;
+    let table: toml::Table = toml::from_str(&text)
+        .map_err(|error| ConfigError(format!("the file of settings {path:?} is not TOML: {}", error.message())))?;
+    table.into_iter().map(|(name, value)| said(path, &name, value)).collect()
+}
+
+fn said(path: &str, name: &str, value: toml::Value) -> Result<(&'static str, String), ConfigError> {
+    let known = SETTINGS.iter().find(|setting| setting.name.replace('-', "_") == name && setting.name != "config");
+    let known = known.ok_or_else(|| ConfigError(format!("the file of settings {path:?} has {name:?}, which is no setting")))?;
+    let text = match value {
+        toml::Value::String(text) => text,
+        toml::Value::Array(items) if known.name == "allowed-origins" => {
+            items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+        }
+        toml::Value::Array(items) => serde_json::to_string(&items).unwrap_or_default(),
+        other => other.to_string(),
+    };
+    Ok((known.name, text))
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

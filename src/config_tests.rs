@@ -1,0 +1,79 @@
+use std::io::Write as _;
+
+use super::*;
+
+fn said(values: &[(&'static str, &str)]) -> SettingArgs {
+    SettingArgs(values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect())
+}
+
+#[test]
+fn nothing_said_means_a_small_hub_of_its_own() {
+    let settings = said(&[]).settings().unwrap();
+    assert_eq!(settings.listen, "127.0.0.1:8080".parse().unwrap());
+    assert!(settings.database_url.is_none() && settings.migrates && settings.issuers.is_empty());
+}
+
+#[test]
+fn a_wrong_setting_is_one_sentence_that_names_it() {
+    let cases: &[(&'static str, &str)] = &[
+        ("listen", "localhost"),
+        ("database-url", "mysql://secret@host/db"),
+        ("database-connections", "0"),
+        ("log-format", "xml"),
+        ("allowed-origins", "board.example.com"),
+        ("issuers", "{}"),
+        ("issuers", r#"[{"issuer":"a","jwks_url":"https://a/","audience":"b","algorithms":["HS256"]}]"#),
+        ("token-secs", "-1"),
+        ("key-requests", "many"),
+        ("config", "/no/such/file.toml"),
+        ("no-migrate", "perhaps"),
+    ];
+    for (name, value) in cases {
+        let sentence = said(&[(name, value)]).settings().unwrap_err().to_string();
+        let env = SETTINGS.iter().find(|setting| setting.name == *name).unwrap().env;
+        assert!(sentence.contains(env) && !sentence.contains('\n'), "{sentence}");
+        assert!(!sentence.contains("secret"), "{sentence}");
+    }
+}
+
+#[test]
+fn a_file_gives_way_to_what_was_said_nearer() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let text = r#"
+listen = "127.0.0.1:1"
+token_secs = 60
+allowed_origins = ["https://a.example", "https://b.example"]
+[[issuers]]
+issuer = ["https://one", "https://other"]
+jwks_url = "https://one/jwks.json"
+audience = "us"
+algorithms = ["ES256"]
+claims = { branch_id = "main", is_anonymous = false }
+"#;
+    file.write_all(text.as_bytes()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let settings = said(&[("config", path), ("listen", "127.0.0.1:2")]).settings().unwrap();
+    assert_eq!(settings.listen.port(), 2);
+    assert_eq!(settings.token_secs, 60);
+    assert_eq!(settings.origins.len(), 2);
+    assert_eq!(settings.issuers[0].issuer.clone().all().len(), 2);
+    assert_eq!(settings.issuers[0].claims["is_anonymous"], false);
+}
+
+#[test]
+fn a_file_with_a_name_that_is_no_setting_is_refused() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"lissten = \"127.0.0.1:1\"\n").unwrap();
+    let sentence = said(&[("config", file.path().to_str().unwrap())]).settings().unwrap_err().to_string();
+    assert!(sentence.contains("lissten"), "{sentence}");
+}
+
+#[test]
+fn every_setting_is_documented() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/SETTINGS.md")).unwrap();
+    for setting in SETTINGS {
+        for said in [format!("--{}", setting.name), setting.env.to_owned(), setting.help.to_owned()] {
+            assert!(page.contains(&said), "docs/SETTINGS.md lacks: {said}");
+        }
+    }
+}

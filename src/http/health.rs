@@ -1,0 +1,59 @@
+//! For operators: is it there, can it work, how is it doing.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::app::Hub;
+
+/// A commit that has waited longer than this means that the writer is stuck.
+const STALLED: Duration = Duration::from_secs(5);
+/// How long the store may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The process is there.
+pub async fn live() -> Json<serde_json::Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// The hub can work: its store answers and its writer gets on.
+pub async fn ready(State(hub): State<Hub>) -> Response {
+    let reason = match timeout(PATIENCE, hub.store.ping()).await {
+        Err(_) => Some("the store does not answer in time"),
+        Ok(Err(_)) => Some("the store does not answer"),
+        Ok(Ok(())) => {
+            let stalled = hub.store.writer_stalled_for().is_some_and(|waited| waited > STALLED);
+            stalled.then_some("the store's writer is stalled")
+        }
+    };
+    let reason = if hub.is_stopping() { Some("the hub is stopping") } else { reason };
+    match reason {
+        None => Json(json!({ "status": "ok", "store": hub.store.backend_name() })).into_response(),
+        Some(reason) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unavailable", "reason": reason }))).into_response()
+        }
+    }
+}
+
+/// Numbers for Prometheus. None of them names a tenant.
+pub async fn metrics(State(hub): State<Hub>) -> Response {
+    let stats = hub.units.stats();
+    gauge("hub_live_units", stats.live_units);
+    gauge("hub_live_sites", stats.live_sites);
+    gauge("hub_quarantined_units", stats.quarantined);
+    gauge("hub_readings_in_flight", stats.in_flight);
+    let stalled = hub.store.writer_stalled_for().unwrap_or_default();
+    metrics::gauge!("hub_writer_stalled_seconds").set(stalled.as_secs_f64());
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], hub.metrics.render()).into_response()
+}
+
+fn gauge(name: &'static str, value: usize) {
+    metrics::gauge!(name).set(f64::from(u32::try_from(value).unwrap_or(u32::MAX)));
+}

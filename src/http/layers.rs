@@ -1,0 +1,97 @@
+//! What every request passes through: an id, a span, safe headers, numbers, and a net under panics.
+
+use std::{any::Any, panic::AssertUnwindSafe, time::Instant};
+
+use axum::{
+    extract::{MatchedPath, Request},
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{
+            CONTENT_LENGTH, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        },
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt as _;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use super::{
+    error::{ApiError, Problem},
+    linger::Lent,
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the board needs and nothing else: its own files, its own socket.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; img-src 'self' data:; \
+     frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+);
+
+/// Wraps the answer to one request.
+pub async fn around(mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = Uuid::now_v7();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("other", MatchedPath::as_str).to_owned();
+    let method = method_name(request.method().as_str());
+    let span = tracing::info_span!("request", request.id = %id, method, route);
+    let body = Lent::of(&mut request);
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let mut response = match answer.instrument(span.clone()).await {
+        Ok(response) => response,
+        Err(panic) => span.in_scope(|| caught(panic.as_ref())),
+    };
+    finish(&mut response, id);
+    let status = response.status();
+    if let Some(rest) = body.filter(|_| status.is_client_error() || status.is_server_error()) {
+        rest.drain().await;
+    }
+    span.in_scope(|| tracing::debug!(status = status.as_u16(), duration_ms = begun.elapsed().as_millis(), "answered"));
+    count(route, method, status, begun);
+    response
+}
+
+/// A panic is a mistake of ours. It is logged without its words, which may hold what was sent.
+fn caught(panic: &(dyn Any + Send)) -> Response {
+    let length = panic.downcast_ref::<String>().map_or(0, String::len);
+    tracing::error!(length, "a request made the hub panic");
+    metrics::counter!("hub_http_panics_total").increment(1);
+    ApiError::Internal.into_response()
+}
+
+fn finish(response: &mut Response, id: Uuid) {
+    if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
+        problem.instance = Some(format!("urn:uuid:{id}"));
+        response.headers_mut().remove(CONTENT_LENGTH);
+        *response.body_mut() = problem.body().into();
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}
+
+/// Numbers by route, never by path: paths name tenants' objects, and there is no end of them.
+fn count(route: String, method: &'static str, status: StatusCode, begun: Instant) {
+    let class = match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    };
+    metrics::counter!("hub_http_requests_total", "route" => route.clone(), "method" => method, "status" => class).increment(1);
+    metrics::histogram!("hub_http_request_seconds", "route" => route).record(begun.elapsed().as_secs_f64());
+}
+
+/// The method as a label: there is no end of the methods that a client may think of.
+fn method_name(method: &str) -> &'static str {
+    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"].into_iter().find(|known| *known == method).unwrap_or("other")
+}

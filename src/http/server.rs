@@ -1,0 +1,110 @@
+//! The accept loop: one task a connection, bounded in number, patience and header size.
+//!
+//! axum's own `serve` sets no time for headers, so a client that sends a byte a second would hold its connection
+//! for ever; hence hyper here by hand.
+
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
+
+/// How long a client may take to send its headers, and how long a connection may be idle between requests.
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// The longest request line and headers, in bytes.
+const HEADERS_MOST: usize = 32 * 1024;
+/// How much of a request is buffered at once, in bytes.
+const BUFFER: usize = 64 * 1024;
+/// Pause after a connection could not be accepted, most often for want of file descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Serves until `stop`, then lets what is in flight finish, for at most `patience`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    most: usize,
+    stop: CancellationToken,
+    patience: Duration,
+) {
+    let places = Arc::new(Semaphore::new(most));
+    let open = TaskTracker::new();
+    while let Some((stream, peer, place)) = next(&listener, &places, &stop).await {
+        let (router, stop) = (router.clone(), stop.clone());
+        open.spawn(async move {
+            connection(stream, peer, router, stop).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    open.close();
+    if timeout(patience, open.wait()).await.is_err() {
+        tracing::warn!("requests were cut off: they took longer than the hub may wait at its end");
+    }
+}
+
+/// The next connection with a place for it; `None` when it is time to stop.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let accept = async {
+        let place = Arc::clone(places).acquire_owned().await.ok()?;
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => return Some((stream, peer, place)),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => None,
+        accepted = accept => accepted,
+    }
+}
+
+/// Serves one connection until it ends; once it is time to stop, until the request in flight is answered.
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+    stream.set_nodelay(true).ok(); // an answer is small and must not wait for the next
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(Peer(peer)));
+        router.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .max_header_size(HEADERS_MOST)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%error, "a connection ended");
+    }
+}

@@ -1,0 +1,254 @@
+//! What the vendors' decoders call what they measured.
+//!
+//! Names are compared without case, `_`, `-` and blanks. What a broken or absent probe reads is left out: it must
+//! not become a reading, and must not raise an alert.
+
+use hub_domain::{Channel, MilliCelsius, PerMille, Timestamp};
+use serde_json::{Map, Value};
+
+use crate::decimal;
+
+/// Names of the sensor's own temperature.
+const AMBIENT: &[&str] =
+    &["temperature", "temp", "tempcsht", "airtemperature", "ambienttemperature", "sensortemperature", "onboardtemperature", "internaltemperature"];
+/// Names of what probes measured, and the channel of each.
+const PROBES: &[(&str, &str)] = &[
+    ("tempcds", "probe1"),
+    ("extthermistortemperature", "probe1"),
+    ("externaltemperature", "probe1"),
+    ("exttemperature", "probe1"),
+    ("probetemperature", "probe1"),
+    ("temp1", "probe1"),
+    ("temp2", "probe2"),
+    ("temp3", "probe3"),
+    ("tempchannel1", "probe1"),
+    ("tempchannel2", "probe2"),
+    ("tempred", "probe1"),
+    ("tempwhite", "probe2"),
+    ("tempblack", "probe3"),
+];
+/// Names of the temperature of a sensor's own circuit board.
+const BOARD: &[&str] = &["temperatureboard", "boardtemperature", "chiptemperature", "mcutemperature"];
+/// Names of relative humidity.
+const HUMIDITY: &[&str] = &["humidity", "humsht", "humi", "hum", "relativehumidity", "airhumidity", "ambienthumidity"];
+/// Names of a battery's charge, and of its voltage in volts or millivolts.
+const CHARGE: &[&str] = &["batterylevel", "batterypercent", "batterypercentage", "batteryremaining"];
+const VOLTAGE: &[&str] = &["batv", "batteryvoltage", "batteryvolt", "volt", "vdd", "vbat", "batvoltage", "battvolt"];
+/// Names of a door.
+const DOOR: &[&str] = &["open", "door", "dooropen", "doorstatus", "dooropenstatus", "doorstate", "magnetstatus"];
+/// Names that only frames of settings and versions have.
+const SETTINGS: &[&str] = &["cmd", "swver", "hwver", "datecode", "msgtype"];
+
+/// What probes read that are broken or not there, in thousandths of a degree: the ends of 16-bit integers.
+const SENTINELS: &[i64] = &[327_670, -327_680, 327_660, 3_276_700, -3_276_800, 655_350, 6_553_500];
+
+/// The hottest that a sensor's own, and a probe's, temperature is believed, in thousandths.
+const HOTTEST_AMBIENT: i64 = 85_000;
+const HOTTEST_PROBE: i64 = 400_000;
+/// The coldest that either is believed, in thousandths.
+const COLDEST: i64 = -200_000;
+
+/// A battery between these reads volts where its name says neither volts nor percent, in thousandths.
+const VOLTS: std::ops::RangeInclusive<i64> = 1_500..=4_300;
+
+/// What was read out of a frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decoded {
+    /// Temperatures, the sensor's own first.
+    pub temperatures: Vec<Measured>,
+    /// Relative humidity.
+    pub humidity: Option<PerMille>,
+    /// Charge left.
+    pub battery_percent: Option<u8>,
+    /// Battery voltage.
+    pub battery_mv: Option<u16>,
+    /// Whether the door stood open.
+    pub door_open: Option<bool>,
+    /// Whether anything in it was known, be it that there is nothing to measure in it.
+    pub is_understood: bool,
+}
+
+/// One temperature of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// Where it was measured.
+    pub channel: Channel,
+    /// The temperature.
+    pub temperature: MilliCelsius,
+    /// The humidity beside it, for those out of a sensor's memory.
+    pub humidity: Option<PerMille>,
+    /// When, where the frame says; else when it was received.
+    pub at: Option<Timestamp>,
+}
+
+impl Decoded {
+    /// Reads the JSON of a decoded payload.
+    #[must_use]
+    pub fn of(json: &str) -> Self {
+        match serde_json::from_str(json) {
+            Ok(Value::Object(payload)) => Self::read(&Payload::of(&payload)),
+            _ => Self::default(),
+        }
+    }
+
+    fn read(payload: &Payload<'_>) -> Self {
+        let mut decoded = Self {
+            temperatures: payload.temperatures(),
+            humidity: payload.humidity(),
+            battery_percent: payload.charge(),
+            battery_mv: payload.millivolts(),
+            door_open: payload.door(),
+            is_understood: false,
+        };
+        decoded.temperatures.extend(payload.history());
+        decoded.is_understood = decoded != Self::default() || payload.has(SETTINGS);
+        decoded
+    }
+}
+
+/// The fields of a payload by their plain names. One level of nesting is opened.
+struct Payload<'a> {
+    fields: Vec<(String, &'a Value)>,
+}
+
+impl<'a> Payload<'a> {
+    fn of(payload: &'a Map<String, Value>) -> Self {
+        let mut fields = Vec::new();
+        for (name, value) in payload {
+            match value {
+                Value::Object(inner) if !inner.contains_key("value") => {
+                    fields.extend(inner.iter().map(|(name, value)| (plain(name), value)));
+                }
+                _ => fields.push((plain(name), value)),
+            }
+        }
+        Self { fields }
+    }
+
+    fn has(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.get(name).is_some())
+    }
+
+    fn get(&self, name: &str) -> Option<&'a Value> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| unwrapped(value))
+    }
+
+    /// The first of these that is a number, in thousandths.
+    fn number(&self, names: &[&str]) -> Option<i64> {
+        names.iter().find_map(|name| milli(self.get(name)?))
+    }
+
+    fn temperatures(&self) -> Vec<Measured> {
+        let at = self.at();
+        let measured = |channel: Channel, milli, hottest| {
+            Some(Measured { channel, temperature: believed(milli, hottest)?, humidity: None, at })
+        };
+        let ambient = self.number(AMBIENT).and_then(|milli| measured(Channel::TEMPERATURE, milli, HOTTEST_AMBIENT));
+        let probes = PROBES.iter().filter(|(name, _)| self.is_connected(name)).filter_map(|(name, channel)| {
+            measured(Channel::parse(channel)?, milli(self.get(name)?)?, HOTTEST_PROBE)
+        });
+        let board = self.number(BOARD).and_then(|milli| measured(Channel::parse("board")?, milli, HOTTEST_AMBIENT));
+        let mut all: Vec<Measured> = Vec::new();
+        for one in ambient.into_iter().chain(probes).chain(board) {
+            if all.iter().all(|before| before.channel != one.channel) {
+                all.push(one);
+            }
+        }
+        all
+    }
+
+    /// Some decoders say of a thermistor whether it is there; it reads 0 °C where it is not.
+    fn is_connected(&self, name: &str) -> bool {
+        name != "extthermistortemperature" || self.get("thermistorproperlyconnected") != Some(&Value::Bool(false))
+    }
+
+    fn humidity(&self) -> Option<PerMille> {
+        share(self.number(HUMIDITY)?)
+    }
+
+    fn charge(&self) -> Option<u8> {
+        let named = self.number(CHARGE);
+        let plain = || self.number(&["battery"]).filter(|milli| self.has(VOLTAGE) || !VOLTS.contains(milli));
+        let milli = named.or_else(plain).filter(|milli| (0..=100_000).contains(milli))?;
+        u8::try_from((milli + 500) / 1000).ok()
+    }
+
+    fn millivolts(&self) -> Option<u16> {
+        let plain = || self.number(&["battery"]).filter(|milli| VOLTS.contains(milli));
+        let milli = self.number(VOLTAGE).or_else(plain)?;
+        let millivolts = if milli > 60_000 { milli / 1000 } else { milli }; // 3616 is millivolts, 3.6 volts
+        u16::try_from(millivolts).ok().filter(|millivolts| (1..=60_000).contains(millivolts))
+    }
+
+    fn door(&self) -> Option<bool> {
+        if self.has(&["workmode"]) {
+            return None; // an input of a general board that its decoder calls a door, whatever is on it
+        }
+        let named = DOOR.iter().find_map(|name| is_open(self.get(name)?));
+        // Browan's door sensor calls it `status`; it is the one with a board temperature
+        named.or_else(|| self.has(&["temperatureboard"]).then(|| is_open(self.get("status")?))?)
+    }
+
+    /// When it was measured, where the frame says: in Unix seconds.
+    fn at(&self) -> Option<Timestamp> {
+        self.number(&["systimestamp", "timestamp"]).map(Timestamp::from_millis)
+    }
+
+    /// Readings out of the sensor's memory, each of its own time.
+    fn history(&self) -> Vec<Measured> {
+        let Some(Value::Array(items)) = self.get("history") else { return Vec::new() };
+        let read = |item: &Value| {
+            let item = Payload::of(item.as_object()?);
+            let at = Some(item.at()?);
+            let humidity = item.humidity();
+            let first = item.temperatures().into_iter().next()?;
+            Some(Measured { humidity, at, ..first })
+        };
+        items.iter().filter_map(read).collect()
+    }
+}
+
+/// `Temp_Red` and `tempRed` are one name.
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// `{"value":23.4,"unit":"°C"}` says 23.4.
+fn unwrapped(value: &Value) -> &Value {
+    value.as_object().and_then(|object| object.get("value")).unwrap_or(value)
+}
+
+fn milli(value: &Value) -> Option<i64> {
+    decimal::milli(&value.as_number()?.to_string())
+}
+
+fn believed(milli: i64, hottest: i64) -> Option<MilliCelsius> {
+    let believed = (COLDEST..=hottest).contains(&milli) && !SENTINELS.contains(&milli);
+    believed.then(|| MilliCelsius::from_milli_celsius(milli)).flatten()
+}
+
+fn share(milli: i64) -> Option<PerMille> {
+    let fits = (0..=100_000).contains(&milli);
+    fits.then(|| i16::try_from((milli + 50) / 100).ok()).flatten().map(PerMille)
+}
+
+fn is_open(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(open) => Some(*open),
+        Value::Number(number) => match number.as_i64()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        },
+        Value::String(word) => match word.to_ascii_lowercase().as_str() {
+            "open" | "opened" => Some(true),
+            "close" | "closed" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "fields_tests.rs"]
+mod tests;

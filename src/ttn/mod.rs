@@ -1,0 +1,127 @@
+//! The webhook of The Things Stack v3: `POST /api/integrations/ttn/{connection}`.
+//!
+//! The network delivers a frame more than once, minutes or weeks apart. So a frame is kept first, by its own
+//! identity, and readings are made of the copy that is stored: the second copy makes the same readings, or none.
+//! Answered 2xx only once all of it is durable; anything else makes the network try again, where it does.
+
+pub mod body;
+pub mod fields;
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
+};
+use hub_actors::UnitBatch;
+use hub_domain::{Point, Reading, SourceId, Timestamp, UnitId};
+use hub_store::records::{Device, TtnConnection, Uplink};
+use uuid::Uuid;
+
+use self::{body::Message, fields::Decoded};
+use crate::{
+    app::Hub,
+    auth::{caller::bearer, is_secret},
+    http::{asked::Id, body as bodies, error::ApiError, server::Peer},
+};
+
+/// The header that carries a connection's secret.
+pub const SECRET_HEADER: &str = "X-Webhook-Secret";
+
+/// Takes in a webhook: an uplink is kept and read, everything else is passed over.
+///
+/// # Errors
+/// 401 without the connection's secret, 400, 413, 415, 422 for a body that is none of the network's, 503 when it
+/// could not be stored.
+pub async fn webhook(
+    State(hub): State<Hub>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Id(id): Id<Uuid>,
+    request: Request,
+) -> Result<StatusCode, ApiError> {
+    let (parts, body) = request.into_parts();
+    let connection = admit(&hub, peer, id, &parts.headers).await?;
+    if bodies::media_type(&parts.headers).as_deref() != Some("application/json") {
+        return Err(ApiError::UnsupportedMediaType("application/json"));
+    }
+    let bytes = bodies::read(&parts.headers, body, bodies::INGEST_LIMIT).await?;
+    let bytes = bodies::open(&parts.headers, bytes, bodies::INGEST_LIMIT).await?;
+    let message: Message = bodies::parse(&bytes)?;
+    if let Some(uplink) = message.uplink(connection.org, hub.clock.now())? {
+        take_in(&hub, &uplink).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn admit(hub: &Hub, peer: Peer, id: Uuid, headers: &HeaderMap) -> Result<TtnConnection, ApiError> {
+    let connection = hub.store.find_ttn_connection(id).await?;
+    let own = headers.get(SECRET_HEADER).map(|value| value.as_bytes());
+    let authorization = || headers.get(AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?)).map(str::as_bytes);
+    let secret = own.or_else(authorization).unwrap_or_default();
+    let expected = connection.as_ref().map_or([0; 32], |connection| connection.secret_hash);
+    let good = is_secret(secret, &expected);
+    if let Some(connection) = connection.filter(|_| good) {
+        return Ok(connection);
+    }
+    let origin = peer.0.ip();
+    let wait = hub.wrong_secrets.wait(&origin);
+    hub.wrong_secrets.failed(origin);
+    Err(wait.map_or(ApiError::BadSecret, ApiError::TooManyRequests))
+}
+
+async fn take_in(hub: &Hub, uplink: &Uplink) -> Result<(), ApiError> {
+    let kept = hub.store.keep_uplink(uplink).await?;
+    metrics::counter!("hub_uplinks_total", "copy" => if kept.is_new { "first" } else { "later" }).increment(1);
+    if kept.is_settled {
+        return Ok(()); // its readings are durable
+    }
+    let frame = kept.uplink;
+    match hub.store.device_by_eui(frame.org, &frame.dev_eui).await? {
+        None => Ok(hub.store.note_unclaimed(frame.org, &frame.dev_eui, uplink.received_at, kept.is_new).await?),
+        Some(Device { unit: None, .. }) => Ok(()),
+        Some(Device { id, unit: Some(unit), .. }) => {
+            let decoded = frame.decoded_payload.as_deref().map(Decoded::of).unwrap_or_default();
+            store_readings(hub, SourceId(id.0), unit, &frame, &decoded).await?;
+            Ok(hub.store.settle_uplink(&frame, Some(unit), decoded.is_understood).await?)
+        }
+    }
+}
+
+async fn store_readings(
+    hub: &Hub,
+    source: SourceId,
+    unit: UnitId,
+    frame: &Uplink,
+    decoded: &Decoded,
+) -> Result<(), ApiError> {
+    let readings = readings_of(source, frame, decoded);
+    if readings.is_empty() {
+        return match decoded.door_open {
+            Some(open) => Ok(hub.units.door(unit, open, frame.recorded_at).await?),
+            None => Ok(()),
+        };
+    }
+    for answer in hub.units.ingest(vec![UnitBatch { unit, readings }]).await {
+        answer?;
+    }
+    Ok(())
+}
+
+/// The readings of a frame. What stands beside the temperatures goes with the first of them.
+fn readings_of(source: SourceId, frame: &Uplink, decoded: &Decoded) -> Vec<Reading> {
+    let mut readings: Vec<Reading> = decoded
+        .temperatures
+        .iter()
+        .map(|measured| {
+            let point = Point { source, channel: measured.channel.clone() };
+            let recorded_at = measured.at.unwrap_or(frame.recorded_at);
+            let reading = Reading::new(point, recorded_at, Timestamp::default(), measured.temperature);
+            Reading { sequence: frame.f_cnt, humidity: measured.humidity, signal_dbm: frame.rssi_dbm, ..reading }
+        })
+        .collect();
+    if let Some(first) = readings.first_mut() {
+        first.humidity = first.humidity.or(decoded.humidity);
+        first.battery_percent = decoded.battery_percent;
+        first.battery_mv = decoded.battery_mv;
+        first.door_open = decoded.door_open;
+    }
+    readings
+}

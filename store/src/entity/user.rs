@@ -1,0 +1,55 @@
+//! The `users` table.
+
+use sea_orm::entity::prelude::*;
+
+use hub_domain::{Timestamp, UserId};
+
+use crate::{StoreError, records::User};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: Uuid,
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) password_hash: Option<String>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) created_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TryFrom<Model> for User {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let Model { id, email, name, password_hash, created_at, .. } = row;
+        Ok(Self {
+            id: UserId(id),
+            email,
+            name,
+            password_hash,
+            created_at: Timestamp::from_millis(created_at),
+        })
+    }
+}
+
+impl From<&User> for ActiveModel {
+    fn from(record: &User) -> Self {
+        let row = Model {
+            id: record.id.0,
+            email: record.email.clone(),
+            name: record.name.clone(),
+            password_hash: record.password_hash.clone(),
+            issuer: None,
+            subject: None,
+            created_at: record.created_at.as_millis(),
+        };
+        super::insertable(row)
+    }
+}

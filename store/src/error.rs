@@ -1,0 +1,80 @@
+//! Why the store did not do what it was asked.
+
+use hub_domain::{RuleError, UnitId};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+/// Why a question or a change came to nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be asked. Nothing was changed unless the answer itself was lost; safe to try again.
+    #[error("store is unavailable: {0}")]
+    Unavailable(String),
+    /// There is no such thing within the organization asked for.
+    #[error("not found")]
+    NotFound,
+    /// Another has that value already; the field's name as on the wire.
+    #[error("{0} is taken")]
+    Taken(&'static str),
+    /// What is stored is no value of the domain. Somebody must look at it.
+    #[error("stored value is corrupt: {0}")]
+    Corrupt(String),
+    /// The cursor of a page is none that this store gave.
+    #[error("bad cursor")]
+    BadCursor,
+    /// The rule would contradict what is said at another layer for this unit.
+    #[error("rule of unit {unit} would contradict itself: {error}")]
+    RuleContradiction {
+        /// The unit.
+        unit: UnitId,
+        /// The contradiction.
+        error: RuleError,
+    },
+    /// The site is owned under another epoch by now. Load it again.
+    #[error("site is owned by another")]
+    NotOwner,
+}
+
+/// Why a store was not opened.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is none of `sqlite://`, `postgres://` and `memory:`, or is malformed.
+    #[error("bad database address: {0}")]
+    BadUrl(String),
+    /// The database does not answer.
+    #[error("database cannot be reached: {0}")]
+    Unreachable(String),
+    /// The database would lose what it said it had stored. The sentence says what to change.
+    #[error("{0}")]
+    Unsafe(String),
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        if let Some(SqlErr::ForeignKeyConstraintViolation(_)) = error.sql_err() {
+            return Self::NotFound; // what the row was to belong to is not there, or not in this organization
+        }
+        match &error {
+            DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => Self::Corrupt(error.to_string()),
+            DbErr::Query(RuntimeErr::SqlxError(cause)) if is_undecodable(cause) => Self::Corrupt(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_undecodable(&error) { Self::Corrupt(error.to_string()) } else { Self::Unavailable(error.to_string()) }
+    }
+}
+
+const fn is_undecodable(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. })
+}
+
+/// The error of an insert whose only unique column besides its id is `field`.
+pub(crate) fn taken(field: &'static str) -> impl Fn(DbErr) -> StoreError {
+    move |error| match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => StoreError::Taken(field),
+        _ => error.into(),
+    }
+}

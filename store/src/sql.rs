@@ -1,0 +1,244 @@
+//! The two databases: their pools, how they are opened, and what is checked before either is trusted.
+
+use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
+
+use hub_domain::Clock;
+use sea_orm::{
+    ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Select, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions,
+    TransactionTrait as _,
+};
+use sqlx::{
+    Connection as _, PgConnection, PgPool, SqlitePool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use uuid::Uuid;
+
+use crate::{
+    OpenError, StoreError, cursor,
+    records::{AuditEntry, Page, PageQuery},
+    writer::Writer,
+};
+
+/// How long to wait for a connection before saying that there is none.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long another process may hold SQLite's write lock before we say that the store is away.
+const BUSY_WITHIN: Duration = Duration::from_secs(5);
+
+/// A store in a database.
+pub(crate) struct Sql {
+    /// For questions.
+    pub(crate) db: DatabaseConnection,
+    /// For changes: on SQLite its one writing connection.
+    changes: DatabaseConnection,
+    pub(crate) pools: Pools,
+    pub(crate) writer: Writer,
+}
+
+/// The pools below.
+#[derive(Clone)]
+pub(crate) enum Pools {
+    Postgres { pool: PgPool, options: Box<PgConnectOptions> },
+    Sqlite { readers: SqlitePool, writer: SqlitePool, file: PathBuf },
+}
+
+impl Sql {
+    /// Opens a PostgreSQL.
+    pub(crate) async fn open_postgres(
+        url: &str,
+        max_connections: u32,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(url).map_err(|error| OpenError::BadUrl(error.to_string()))?;
+        let options = options.application_name("freshtrack-hub");
+        check_postgres(&options).await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections.max(2))
+            .acquire_timeout(ACQUIRE_WITHIN)
+            .connect_lazy_with(options.clone());
+        let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+        let writer = Writer::on_postgres(options.clone(), clock);
+        let pools = Pools::Postgres { pool, options: Box::new(options) };
+        Ok(Self { changes: db.clone(), db, pools, writer })
+    }
+
+    /// Opens a SQLite file, which is made if it is not there.
+    pub(crate) async fn open_sqlite(
+        url: &str,
+        max_connections: u32,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        let options = sqlite_options(url)?;
+        let file = options.get_filename().to_owned();
+        let unreachable = |error: sqlx::Error| OpenError::Unreachable(format!("{}: {error}", file.display()));
+        // one writer: SQLite has one write lock, and waiting for it in line is fair, polling for it is not
+        let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(unreachable)?;
+        check_sqlite(&writer).await?;
+        let readers = sqlite_pool(max_connections.max(1));
+        let readers = readers.connect_with(options.pragma("query_only", "ON")).await.map_err(unreachable)?;
+        let db = SqlxSqliteConnector::from_sqlx_sqlite_pool(readers.clone());
+        let changes = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer.clone());
+        let queue = Writer::on_sqlite(writer.clone(), clock);
+        Ok(Self { db, changes, pools: Pools::Sqlite { readers, writer, file }, writer: queue })
+    }
+
+    /// Begins a change. What it reads stays so until it ends.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let sqlite_transaction_mode =
+            matches!(self.pools, Pools::Sqlite { .. }).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
+        Ok(self.changes.begin_with_options(options).await?)
+    }
+
+    /// The connections that may write, for single statements.
+    pub(crate) const fn changes(&self) -> &DatabaseConnection {
+        &self.changes
+    }
+
+    /// Closes every connection.
+    pub(crate) async fn close(&self) {
+        self.writer.close().await;
+        match &self.pools {
+            Pools::Postgres { pool, .. } => pool.close().await,
+            Pools::Sqlite { readers, writer, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+
+    /// A page of `query` in order of `id`.
+    pub(crate) async fn page<E, R>(
+        &self,
+        query: Select<E>,
+        id: E::Column,
+        id_of: impl Fn(&E::Model) -> Uuid + Send,
+        page: &PageQuery,
+    ) -> Result<Page<R>, StoreError>
+    where
+        E: EntityTrait,
+        R: TryFrom<E::Model, Error = StoreError>,
+    {
+        let after = cursor::id_after(page)?;
+        let query = after.into_iter().fold(query, |query, after| query.filter(id.gt(after)));
+        let rows = query.order_by_asc(id).limit(one_more(page)).all(&self.db).await?;
+        records(cursor::cut(rows, page, |row| cursor::of_id(id_of(row))))
+    }
+
+    /// A page of `query` in reverse order of `id`.
+    pub(crate) async fn page_back<E, R>(
+        &self,
+        query: Select<E>,
+        id: E::Column,
+        id_of: impl Fn(&E::Model) -> Uuid + Send,
+        page: &PageQuery,
+    ) -> Result<Page<R>, StoreError>
+    where
+        E: EntityTrait,
+        R: TryFrom<E::Model, Error = StoreError>,
+    {
+        let before = cursor::id_after(page)?;
+        let query = before.into_iter().fold(query, |query, before| query.filter(id.lt(before)));
+        let rows = query.order_by_desc(id).limit(one_more(page)).all(&self.db).await?;
+        records(cursor::cut(rows, page, |row| cursor::of_id(id_of(row))))
+    }
+}
+
+/// How many rows tell whether there is another page.
+pub(crate) fn one_more(page: &PageQuery) -> u64 {
+    u64::try_from(cursor::limit(page)).unwrap_or(u64::MAX - 1) + 1
+}
+
+/// A page of records from one of rows.
+pub(crate) fn records<M, R: TryFrom<M, Error = StoreError>>(page: Page<M>) -> Result<Page<R>, StoreError> {
+    let items = page.items.into_iter().map(R::try_from).collect::<Result<_, _>>()?;
+    Ok(Page { items, next: page.next })
+}
+
+/// Writes an audit row within a change.
+pub(crate) async fn audit(change: &DatabaseTransaction, entry: &AuditEntry) -> Result<(), StoreError> {
+    use crate::entity::audit_entry;
+    audit_entry::Entity::insert(audit_entry::ActiveModel::from(entry)).exec_without_returning(change).await?;
+    Ok(())
+}
+
+fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_WITHIN + BUSY_WITHIN)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// The options of an address. `synchronous=…` in it is passed on, to be refused by [`check_sqlite`] if unsafe.
+fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
+    let (url, synchronous) = match url.split_once("?synchronous=") {
+        Some((url, level)) => (url, level),
+        None => (url, "full"),
+    };
+    let synchronous = SqliteSynchronous::from_str(synchronous).map_err(|e| OpenError::BadUrl(e.to_string()))?;
+    let options = SqliteConnectOptions::from_str(url).map_err(|e| OpenError::BadUrl(e.to_string()))?;
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(OpenError::BadUrl("a SQLite in memory keeps nothing; `memory:` says so".to_owned()));
+    }
+    let options = options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_WITHIN)
+        .pragma("temp_store", "memory");
+    Ok(options)
+}
+
+/// Refuses a SQLite that would lose a commit with the power.
+async fn check_sqlite(pool: &SqlitePool) -> Result<(), OpenError> {
+    let unreachable = |error: sqlx::Error| OpenError::Unreachable(error.to_string());
+    let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(pool).await.map_err(unreachable)?;
+    let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await.map_err(unreachable)?;
+    if level < 2 {
+        return Err(OpenError::Unsafe(format!(
+            "the SQLite database runs with synchronous = {level}, so a power cut may lose readings that were \
+             acknowledged; it must be FULL (2)"
+        )));
+    }
+    if journal != "wal" {
+        return Err(OpenError::Unsafe(format!(
+            "the SQLite database runs with journal_mode = {journal} where WAL is needed; is its folder on a network drive?"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses a PostgreSQL that would lose a commit with the power: by its own, the role's or the database's settings.
+async fn check_postgres(options: &PgConnectOptions) -> Result<(), OpenError> {
+    let connect = tokio::time::timeout(ACQUIRE_WITHIN, PgConnection::connect_with(options)).await;
+    let mut connection = match connect {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return Err(OpenError::Unreachable(error.to_string())),
+        Err(_) => return Err(OpenError::Unreachable("no answer within 2 s".to_owned())),
+    };
+    let unsafe_setting = unsafe_setting(&mut connection).await;
+    connection.close().await.ok();
+    match unsafe_setting {
+        Ok(None) => Ok(()),
+        Ok(Some(setting)) => Err(OpenError::Unsafe(format!(
+            "PostgreSQL runs with {setting} = off for this role and database, so a crash may lose readings that were \
+             acknowledged; set it on: ALTER SYSTEM, ALTER ROLE or ALTER DATABASE … SET {setting} = on"
+        ))),
+        Err(error) => Err(OpenError::Unreachable(error.to_string())),
+    }
+}
+
+/// The setting that makes commits on this connection unsafe, if one does.
+pub(crate) async fn unsafe_setting(connection: &mut PgConnection) -> Result<Option<&'static str>, sqlx::Error> {
+    let commit: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut *connection).await?;
+    let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut *connection).await?;
+    Ok(match (commit.as_str(), fsync.as_str()) {
+        ("off", _) => Some("synchronous_commit"),
+        (_, "off") => Some("fsync"),
+        _ => None,
+    })
+}

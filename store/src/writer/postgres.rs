@@ -1,0 +1,351 @@
+//! The statements of a group on PostgreSQL: columns through `unnest`, on a connection of the writer's own.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use hub_domain::{AlertId, Channel, Point, Reading, ReadingKey, SiteId, SourceId, Timestamp, UnitId};
+use sqlx::{
+    Connection as _, Executor as _, PgConnection, Postgres, Row as _,
+    postgres::{PgArguments, PgConnectOptions, PgRow},
+    query::Query,
+};
+use uuid::Uuid;
+
+use super::attempt::{EventRow, Row, RowKey, Session};
+use crate::{
+    UnitCommit, changes::AlertChange, checkpoint, entity::audit_entry::actor_columns, records::AuditEntry, sql,
+};
+
+/// How long making a connection may take before the store counts as away.
+const CONNECT_WITHIN: Duration = Duration::from_millis(1500);
+
+/// How long one statement may take. A server that is frozen or cut off says nothing at all.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// The writer's connection.
+pub(super) struct PostgresSession {
+    options: PgConnectOptions,
+    connection: Option<PgConnection>,
+    has_begun: bool,
+    away: Option<String>,
+}
+
+const EPOCHS: &str = "SELECT site_id, owner_epoch FROM site_owners WHERE site_id = ANY($1) FOR SHARE";
+
+const MOVE_UNITS: &str = "
+UPDATE unit_states SET version = moved.expected + 1, state = moved.state, rule_version = moved.rule_version,
+    wake_at = moved.wake_at
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[])
+    AS moved (unit_id, expected, state, rule_version, wake_at)
+WHERE unit_states.unit_id = moved.unit_id AND unit_states.version = moved.expected
+RETURNING unit_states.unit_id";
+
+macro_rules! insert_readings {
+    ($is_late:literal, $then:literal) => {
+        concat!(
+            "INSERT INTO readings (org_id, unit_id, source_id, channel, recorded_at, sequence, received_at, temperature,
+                humidity, battery_percent, battery_mv, door_open, signal_dbm, is_late)
+            SELECT *, ",
+            $is_late,
+            " FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+                $8::int[], $9::smallint[], $10::smallint[], $11::int[], $12::bool[], $13::smallint[])
+            ON CONFLICT DO NOTHING",
+            $then
+        )
+    };
+}
+
+const INSERT_FRESH: &str = insert_readings!("FALSE", "");
+const INSERT_PAST: &str = insert_readings!("TRUE", " RETURNING unit_id, source_id, channel, recorded_at, sequence");
+
+/// One index probe for each key; the limit keeps the planner from turning them into a scan of everything.
+const STORED: &str = "
+SELECT stored.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[])
+    AS wanted (unit_id, source_id, channel, recorded_at, sequence),
+LATERAL (
+    SELECT unit_id, source_id, channel, recorded_at, sequence, received_at, temperature, humidity, battery_percent,
+        battery_mv, door_open, signal_dbm
+    FROM readings
+    WHERE readings.unit_id = wanted.unit_id AND readings.source_id = wanted.source_id
+        AND readings.channel = wanted.channel AND readings.recorded_at = wanted.recorded_at
+        AND readings.sequence = wanted.sequence
+    LIMIT 1
+) AS stored";
+
+const UPDATE_ALERTS: &str = "
+UPDATE alerts SET severity = changed.severity, status = changed.status, confirmed_at = changed.confirmed_at,
+    acknowledged_at = changed.acknowledged_at, acknowledged_by = changed.acknowledged_by,
+    escalated_at = changed.escalated_at, resolved_at = changed.resolved_at, resolved_by = changed.resolved_by,
+    peak = changed.peak, rule_version = changed.rule_version, event_count = event_count + changed.events
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::uuid[], $8::bigint[],
+    $9::bigint[], $10::uuid[], $11::int[], $12::bigint[], $13::bigint[])
+    AS changed (id, unit_id, severity, status, confirmed_at, acknowledged_at, acknowledged_by, escalated_at,
+        resolved_at, resolved_by, peak, rule_version, events)
+WHERE alerts.id = changed.id AND alerts.unit_id = changed.unit_id
+RETURNING alerts.id, alerts.event_count - changed.events";
+
+const INSERT_ALERTS: &str = "
+INSERT INTO alerts (id, unit_id, severity, status, confirmed_at, acknowledged_at, acknowledged_by, escalated_at,
+    resolved_at, resolved_by, peak, rule_version, event_count, org_id, site_id, kind, opened_at, source_id, channel,
+    temperature, temperature_limit)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::uuid[],
+    $8::bigint[], $9::bigint[], $10::uuid[], $11::int[], $12::bigint[], $13::bigint[], $14::uuid[], $15::uuid[],
+    $16::text[], $17::bigint[], $18::uuid[], $19::text[], $20::int[], $21::int[])";
+
+const INSERT_EVENTS: &str = "
+INSERT INTO alert_events (alert_id, ordinal, org_id, event, at, written_at, severity, user_id, note, muted)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::text[],
+    $8::uuid[], $9::text[], $10::bool[])";
+
+const INSERT_AUDIT: &str = "
+INSERT INTO audit_log (id, org_id, at, actor_kind, actor_id, action, object_kind, object_id, detail)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::text[], $7::text[],
+    $8::uuid[], $9::text[])";
+
+type PgQuery = Query<'static, Postgres, PgArguments>;
+
+/// A column of `rows`.
+fn column<T, U>(rows: &[T], value: impl Fn(&T) -> U) -> Vec<U> {
+    rows.iter().map(value).collect()
+}
+
+const fn millis(at: Option<Timestamp>) -> Option<i64> {
+    match at {
+        Some(at) => Some(at.as_millis()),
+        None => None,
+    }
+}
+
+impl PostgresSession {
+    pub(super) const fn new(options: PgConnectOptions) -> Self {
+        Self { options, connection: None, has_begun: false, away: None }
+    }
+
+    /// Makes a connection if there is none, and looks again at whether it may be trusted.
+    async fn connect(&mut self) -> Result<(), sqlx::Error> {
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        let connect = async {
+            let mut connection = PgConnection::connect_with(&self.options).await?;
+            match sql::unsafe_setting(&mut connection).await? {
+                Some(setting) => Err(sqlx::Error::Protocol(format!("{setting} is off"))),
+                None => Ok(connection),
+            }
+        };
+        let connection = tokio::time::timeout(CONNECT_WITHIN, connect).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    async fn all(&mut self, query: PgQuery) -> Result<Vec<PgRow>, sqlx::Error> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        in_time(query.fetch_all(connection)).await
+    }
+
+    async fn run(&mut self, query: PgQuery) -> Result<u64, sqlx::Error> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        Ok(in_time(query.execute(connection)).await?.rows_affected())
+    }
+
+    async fn say(&mut self, word: &'static str) -> Result<(), sqlx::Error> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        in_time(connection.execute(word)).await.map(drop)
+    }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>> + Send) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(ANSWER_WITHIN, answer).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+}
+
+impl Session for PostgresSession {
+    fn away(&self) -> Option<String> {
+        self.away.clone()
+    }
+
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        let was_connected = self.connection.is_some();
+        let mut begun = match self.connect().await {
+            Ok(()) => self.say("BEGIN").await,
+            Err(error) => Err(error),
+        };
+        if begun.is_err() && was_connected {
+            // the server was restarted under an idle connection: nothing was begun, so a new one may try
+            self.connection = None;
+            begun = match self.connect().await {
+                Ok(()) => self.say("BEGIN").await,
+                Err(error) => Err(error),
+            };
+        }
+        self.has_begun = begun.is_ok();
+        self.away = begun.as_ref().err().map(ToString::to_string);
+        begun
+    }
+
+    async fn epochs(&mut self, sites: &[SiteId]) -> Result<HashMap<SiteId, i64>, sqlx::Error> {
+        let rows = self.all(sqlx::query(EPOCHS).bind(column(sites, |site| site.0))).await?;
+        rows.iter().map(|row| Ok((SiteId(row.try_get(0)?), row.try_get(1)?))).collect()
+    }
+
+    async fn move_units(&mut self, commits: &[&UnitCommit]) -> Result<HashSet<UnitId>, sqlx::Error> {
+        let moves: Vec<_> =
+            commits.iter().filter_map(|commit| Some((commit.unit, commit.transition.as_ref()?))).collect();
+        let query = sqlx::query(MOVE_UNITS)
+            .bind(column(&moves, |(unit, _)| unit.0))
+            .bind(column(&moves, |(_, to)| to.expected.0))
+            .bind(column(&moves, |(_, to)| checkpoint::encode(&to.state)))
+            .bind(column(&moves, |(_, to)| to.rule_version))
+            .bind(column(&moves, |(_, to)| millis(to.wake_at)));
+        let rows = self.all(query).await?;
+        rows.iter().map(|row| Ok(UnitId(row.try_get(0)?))).collect()
+    }
+
+    async fn insert_fresh(&mut self, rows: &[Row<'_>]) -> Result<u64, sqlx::Error> {
+        self.run(readings(INSERT_FRESH, rows)).await
+    }
+
+    async fn insert_past(&mut self, rows: &[Row<'_>]) -> Result<HashSet<RowKey>, sqlx::Error> {
+        let rows = self.all(readings(INSERT_PAST, rows)).await?;
+        rows.iter().map(key).collect()
+    }
+
+    async fn stored(&mut self, rows: &[Row<'_>]) -> Result<HashMap<RowKey, Reading>, sqlx::Error> {
+        let query = sqlx::query(STORED)
+            .bind(column(rows, |row| row.unit.0))
+            .bind(column(rows, |row| row.reading.point.source.0))
+            .bind(column(rows, |row| row.reading.point.channel.as_str().to_owned()))
+            .bind(column(rows, |row| row.reading.recorded_at.as_millis()))
+            .bind(column(rows, |row| row.reading.sequence));
+        let rows = self.all(query).await?;
+        rows.iter().map(|row| Ok((key(row)?, reading(row)?))).collect()
+    }
+
+    async fn update_alerts(&mut self, changes: &[&AlertChange]) -> Result<HashMap<AlertId, i64>, sqlx::Error> {
+        let rows = self.all(alerts(UPDATE_ALERTS, changes)).await?;
+        rows.iter().map(|row| Ok((AlertId(row.try_get(0)?), row.try_get(1)?))).collect()
+    }
+
+    async fn insert_alerts(&mut self, changes: &[&AlertChange]) -> Result<(), sqlx::Error> {
+        let query = alerts(INSERT_ALERTS, changes)
+            .bind(column(changes, |change| change.record.org.0))
+            .bind(column(changes, |change| change.record.site.0))
+            .bind(column(changes, |change| change.record.kind.name()))
+            .bind(column(changes, |change| change.record.opened_at.as_millis()))
+            .bind(column(changes, |change| change.point.as_ref().map(|point| point.source.0)))
+            .bind(column(changes, |change| change.point.as_ref().map(|point| point.channel.as_str().to_owned())))
+            .bind(column(changes, |change| change.record.temperature.map(|t| t.0)))
+            .bind(column(changes, |change| change.record.limit.map(|t| t.0)));
+        self.run(query).await.map(drop)
+    }
+
+    async fn insert_events(&mut self, events: &[EventRow<'_>]) -> Result<(), sqlx::Error> {
+        let query = sqlx::query(INSERT_EVENTS)
+            .bind(column(events, |row| row.alert.0))
+            .bind(column(events, |row| row.ordinal))
+            .bind(column(events, |row| row.org.0))
+            .bind(column(events, |row| row.event.event.name()))
+            .bind(column(events, |row| row.event.at.as_millis()))
+            .bind(column(events, |row| row.event.written_at.as_millis()))
+            .bind(column(events, |row| row.event.severity.name()))
+            .bind(column(events, |row| row.event.by.map(|by| by.0)))
+            .bind(column(events, |row| row.event.note.clone()))
+            .bind(column(events, |row| row.event.muted));
+        self.run(query).await.map(drop)
+    }
+
+    async fn insert_audit(&mut self, entries: &[AuditEntry]) -> Result<(), sqlx::Error> {
+        let query = sqlx::query(INSERT_AUDIT)
+            .bind(column(entries, |entry| entry.id))
+            .bind(column(entries, |entry| entry.org.0))
+            .bind(column(entries, |entry| entry.at.as_millis()))
+            .bind(column(entries, |entry| actor_columns(entry.actor).0))
+            .bind(column(entries, |entry| actor_columns(entry.actor).1))
+            .bind(column(entries, |entry| entry.action.clone()))
+            .bind(column(entries, |entry| entry.object_kind.clone()))
+            .bind(column(entries, |entry| entry.object_id))
+            .bind(column(entries, |entry| entry.detail.clone()));
+        self.run(query).await.map(drop)
+    }
+
+    async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        self.has_begun = false;
+        self.say("COMMIT").await
+    }
+
+    async fn rollback(&mut self) {
+        if std::mem::take(&mut self.has_begun) && self.say("ROLLBACK").await.is_err() {
+            self.connection = None;
+        }
+    }
+
+    async fn abandon(&mut self) {
+        self.has_begun = false;
+        self.connection = None;
+    }
+
+    async fn close(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.close().await.ok();
+        }
+    }
+}
+
+fn readings(sql: &'static str, rows: &[Row<'_>]) -> PgQuery {
+    let query = sqlx::query(sql)
+        .bind(column(rows, |row| row.org.0))
+        .bind(column(rows, |row| row.unit.0))
+        .bind(column(rows, |row| row.reading.point.source.0));
+    let channels: Vec<&str> = rows.iter().map(|row| row.reading.point.channel.as_str()).collect();
+    let query = query.bind(channels);
+    query
+        .bind(column(rows, |row| row.reading.recorded_at.as_millis()))
+        .bind(column(rows, |row| row.reading.sequence))
+        .bind(column(rows, |row| row.reading.received_at.as_millis()))
+        .bind(column(rows, |row| row.reading.temperature.0))
+        .bind(column(rows, |row| row.reading.humidity.map(|humidity| humidity.0)))
+        .bind(column(rows, |row| row.reading.battery_percent.map(i16::from)))
+        .bind(column(rows, |row| row.reading.battery_mv.map(i32::from)))
+        .bind(column(rows, |row| row.reading.door_open))
+        .bind(column(rows, |row| row.reading.signal_dbm))
+}
+
+/// Binds what an update and an insert of alerts have in common.
+fn alerts(sql: &'static str, changes: &[&AlertChange]) -> PgQuery {
+    sqlx::query(sql)
+        .bind(column(changes, |change| change.record.id.0))
+        .bind(column(changes, |change| change.record.unit.0))
+        .bind(column(changes, |change| change.record.severity.name()))
+        .bind(column(changes, |change| change.record.status.name()))
+        .bind(column(changes, |change| millis(change.record.confirmed_at)))
+        .bind(column(changes, |change| millis(change.record.acknowledged_at)))
+        .bind(column(changes, |change| change.record.acknowledged_by.map(|by| by.0)))
+        .bind(column(changes, |change| millis(change.escalated_at)))
+        .bind(column(changes, |change| millis(change.record.resolved_at)))
+        .bind(column(changes, |change| change.record.resolved_by.map(|by| by.0)))
+        .bind(column(changes, |change| change.record.peak.map(|peak| peak.0)))
+        .bind(column(changes, |change| change.record.rule_version))
+        .bind(column(changes, |change| i64::try_from(change.events.len()).unwrap_or(i64::MAX)))
+}
+
+fn key(row: &PgRow) -> Result<RowKey, sqlx::Error> {
+    let channel = Channel::parse(row.try_get(2)?).ok_or_else(|| sqlx::Error::Decode("a channel's name".into()))?;
+    let point = Point { source: SourceId(row.try_get(1)?), channel };
+    let recorded_at = Timestamp::from_millis(row.try_get(3)?);
+    Ok((UnitId(row.try_get::<Uuid, _>(0)?), ReadingKey { point, recorded_at, sequence: row.try_get(4)? }))
+}
+
+fn reading(row: &PgRow) -> Result<Reading, sqlx::Error> {
+    let (_, key) = key(row)?;
+    super::stored::Stored {
+        received_at: row.try_get(5)?,
+        temperature: row.try_get(6)?,
+        humidity: row.try_get(7)?,
+        battery_percent: row.try_get(8)?,
+        battery_mv: row.try_get(9)?,
+        door_open: row.try_get(10)?,
+        signal_dbm: row.try_get(11)?,
+    }
+    .reading(key)
+}

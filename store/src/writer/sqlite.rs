@@ -1,0 +1,370 @@
+//! The statements of a group on SQLite: each is one text of JSON, since every statement costs a trip to the thread
+//! that owns the connection. Ids go as hex digits.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::{self, Display, Write as _},
+};
+
+use hub_domain::{AlertId, Channel, Point, Reading, ReadingKey, SiteId, SourceId, Timestamp, UnitId};
+use serde_json::{Value, json};
+use sqlx::{Executor as _, Row as _, Sqlite, SqlitePool, pool::PoolConnection, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::attempt::{EventRow, Row, RowKey, Session};
+use crate::{UnitCommit, changes::AlertChange, checkpoint, entity::audit_entry::actor_columns, records::AuditEntry};
+
+/// The writer's share of the one writing connection: it has it for one group at a time.
+pub(super) struct SqliteSession {
+    pool: SqlitePool,
+    connection: Option<PoolConnection<Sqlite>>,
+    has_begun: bool,
+    away: Option<String>,
+}
+
+const EPOCHS: &str =
+    "SELECT site_id, owner_epoch FROM site_owners WHERE site_id IN (SELECT unhex(value) FROM json_each($1))";
+
+const MOVE_UNITS: &str = "
+UPDATE unit_states SET version = moved.value ->> 1 + 1, state = moved.value ->> 2, rule_version = moved.value ->> 3,
+    wake_at = moved.value ->> 4
+FROM json_each($1) AS moved
+WHERE unit_states.unit_id = unhex(moved.value ->> 0) AND unit_states.version = moved.value ->> 1
+RETURNING unit_id";
+
+macro_rules! insert_readings {
+    ($is_late:literal, $then:literal) => {
+        concat!(
+            "INSERT INTO readings (org_id, unit_id, source_id, channel, recorded_at, sequence, received_at, temperature,
+                humidity, battery_percent, battery_mv, door_open, signal_dbm, is_late)
+            SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5,
+                value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, ",
+            $is_late,
+            // without a condition the parser takes ON for a join's
+            " FROM json_each($1) WHERE TRUE ON CONFLICT DO NOTHING",
+            $then
+        )
+    };
+}
+
+const INSERT_FRESH: &str = insert_readings!("0", "");
+const INSERT_PAST: &str = insert_readings!("1", " RETURNING unit_id, source_id, channel, recorded_at, sequence");
+
+const STORED: &str = "
+SELECT unit_id, source_id, channel, recorded_at, sequence, received_at, temperature, humidity, battery_percent,
+    battery_mv, door_open, signal_dbm
+FROM json_each($1) CROSS JOIN readings
+WHERE unit_id = unhex(value ->> 1) AND source_id = unhex(value ->> 2) AND channel = value ->> 3
+    AND recorded_at = value ->> 4 AND sequence = value ->> 5";
+
+const UPDATE_ALERTS: &str = "
+UPDATE alerts SET severity = changed.value ->> 2, status = changed.value ->> 3, confirmed_at = changed.value ->> 4,
+    acknowledged_at = changed.value ->> 5, acknowledged_by = unhex(changed.value ->> 6),
+    escalated_at = changed.value ->> 7, resolved_at = changed.value ->> 8,
+    resolved_by = unhex(changed.value ->> 9), peak = changed.value ->> 10, rule_version = changed.value ->> 11,
+    event_count = event_count + (changed.value ->> 12)
+FROM json_each($1) AS changed
+WHERE alerts.id = unhex(changed.value ->> 0) AND alerts.unit_id = unhex(changed.value ->> 1)
+RETURNING id, event_count";
+
+const INSERT_ALERTS: &str = "
+INSERT INTO alerts (id, unit_id, severity, status, confirmed_at, acknowledged_at, acknowledged_by, escalated_at,
+    resolved_at, resolved_by, peak, rule_version, event_count, org_id, site_id, kind, opened_at, source_id, channel,
+    temperature, temperature_limit)
+SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+    unhex(value ->> 6), value ->> 7, value ->> 8, unhex(value ->> 9), value ->> 10, value ->> 11, value ->> 12,
+    unhex(value ->> 13), unhex(value ->> 14), value ->> 15, value ->> 16, unhex(value ->> 17), value ->> 18,
+    value ->> 19, value ->> 20
+FROM json_each($1)";
+
+const INSERT_EVENTS: &str = "
+INSERT INTO alert_events (alert_id, ordinal, org_id, event, at, written_at, severity, user_id, note, muted)
+SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+    unhex(value ->> 7), value ->> 8, value ->> 9
+FROM json_each($1)";
+
+const INSERT_AUDIT: &str = "
+INSERT INTO audit_log (id, org_id, at, actor_kind, actor_id, action, object_kind, object_id, detail)
+SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4), value ->> 5,
+    value ->> 6, unhex(value ->> 7), value ->> 8
+FROM json_each($1)";
+
+/// An id as JSON.
+fn hex(id: Uuid) -> Value {
+    Value::String(id.simple().to_string())
+}
+
+fn hex_or_null(id: Option<Uuid>) -> Value {
+    id.map_or(Value::Null, hex)
+}
+
+fn millis(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::as_millis)
+}
+
+/// A JSON array of `rows`.
+fn array<T>(rows: &[T], row: impl Fn(&T) -> Value) -> String {
+    Value::Array(rows.iter().map(row).collect()).to_string()
+}
+
+impl SqliteSession {
+    pub(super) const fn new(pool: SqlitePool) -> Self {
+        Self { pool, connection: None, has_begun: false, away: None }
+    }
+
+    async fn all(&mut self, sql: &'static str, json: String) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        sqlx::query(sql).bind(json).fetch_all(&mut **connection).await
+    }
+
+    async fn run(&mut self, sql: &'static str, json: String) -> Result<u64, sqlx::Error> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        Ok(sqlx::query(sql).bind(json).execute(&mut **connection).await?.rows_affected())
+    }
+
+    async fn say(&mut self, word: &'static str) -> Result<(), sqlx::Error> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        connection.execute(word).await.map(drop)
+    }
+
+    async fn acquire_and_begin(&mut self) -> Result<(), sqlx::Error> {
+        self.connection = Some(self.pool.acquire().await?);
+        self.say("BEGIN IMMEDIATE").await
+    }
+}
+
+impl Session for SqliteSession {
+    fn away(&self) -> Option<String> {
+        self.away.clone()
+    }
+
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        self.connection = None; // whatever a read after a rollback left with us goes back first
+        let begun = self.acquire_and_begin().await;
+        self.has_begun = begun.is_ok();
+        self.away = begun.as_ref().err().map(ToString::to_string);
+        if begun.is_err() {
+            self.connection = None;
+        }
+        begun
+    }
+
+    async fn epochs(&mut self, sites: &[SiteId]) -> Result<HashMap<SiteId, i64>, sqlx::Error> {
+        let rows = self.all(EPOCHS, array(sites, |site| hex(site.0))).await?;
+        rows.iter().map(|row| Ok((SiteId(row.try_get(0)?), row.try_get(1)?))).collect()
+    }
+
+    async fn move_units(&mut self, commits: &[&UnitCommit]) -> Result<HashSet<UnitId>, sqlx::Error> {
+        let moves: Vec<_> =
+            commits.iter().filter_map(|commit| Some((commit.unit, commit.transition.as_ref()?))).collect();
+        let json = array(&moves, |(unit, to)| {
+            let state = checkpoint::encode(&to.state);
+            json!([hex(unit.0), to.expected.0, state, to.rule_version, millis(to.wake_at)])
+        });
+        let rows = self.all(MOVE_UNITS, json).await?;
+        rows.iter().map(|row| Ok(UnitId(row.try_get(0)?))).collect()
+    }
+
+    async fn insert_fresh(&mut self, rows: &[Row<'_>]) -> Result<u64, sqlx::Error> {
+        self.run(INSERT_FRESH, readings(rows)).await
+    }
+
+    async fn insert_past(&mut self, rows: &[Row<'_>]) -> Result<HashSet<RowKey>, sqlx::Error> {
+        let rows = self.all(INSERT_PAST, readings(rows)).await?;
+        rows.iter().map(key).collect()
+    }
+
+    async fn stored(&mut self, rows: &[Row<'_>]) -> Result<HashMap<RowKey, Reading>, sqlx::Error> {
+        if self.connection.is_none() {
+            self.connection = Some(self.pool.acquire().await?);
+        }
+        let rows = self.all(STORED, readings(rows)).await?;
+        rows.iter().map(|row| Ok((key(row)?, reading(row)?))).collect()
+    }
+
+    async fn update_alerts(&mut self, changes: &[&AlertChange]) -> Result<HashMap<AlertId, i64>, sqlx::Error> {
+        let rows = self.all(UPDATE_ALERTS, array(changes, |change| Value::Array(alert(change)))).await?;
+        let added: HashMap<AlertId, i64> = changes.iter().map(|change| (change.record.id, added(change))).collect();
+        let before = |row: &SqliteRow| {
+            let (id, after): (_, i64) = (AlertId(row.try_get(0)?), row.try_get(1)?);
+            Ok((id, after - added.get(&id).copied().unwrap_or_default()))
+        };
+        rows.iter().map(before).collect()
+    }
+
+    async fn insert_alerts(&mut self, changes: &[&AlertChange]) -> Result<(), sqlx::Error> {
+        let json = array(changes, |change| {
+            let (record, point) = (&change.record, change.point.as_ref());
+            let mut row = alert(change);
+            row.extend([
+                hex(record.org.0),
+                hex(record.site.0),
+                json!(record.kind.name()),
+                json!(record.opened_at.as_millis()),
+                hex_or_null(point.map(|point| point.source.0)),
+                json!(point.map(|point| point.channel.as_str())),
+                json!(record.temperature.map(|t| t.0)),
+                json!(record.limit.map(|t| t.0)),
+            ]);
+            Value::Array(row)
+        });
+        self.run(INSERT_ALERTS, json).await.map(drop)
+    }
+
+    async fn insert_events(&mut self, events: &[EventRow<'_>]) -> Result<(), sqlx::Error> {
+        let json = array(events, |row| {
+            let event = row.event;
+            json!([
+                hex(row.alert.0),
+                row.ordinal,
+                hex(row.org.0),
+                event.event.name(),
+                event.at.as_millis(),
+                event.written_at.as_millis(),
+                event.severity.name(),
+                hex_or_null(event.by.map(|by| by.0)),
+                event.note,
+                i32::from(event.muted),
+            ])
+        });
+        self.run(INSERT_EVENTS, json).await.map(drop)
+    }
+
+    async fn insert_audit(&mut self, entries: &[AuditEntry]) -> Result<(), sqlx::Error> {
+        let json = array(entries, |entry| {
+            let (actor_kind, actor_id) = actor_columns(entry.actor);
+            json!([
+                hex(entry.id),
+                hex(entry.org.0),
+                entry.at.as_millis(),
+                actor_kind,
+                hex_or_null(actor_id),
+                entry.action,
+                entry.object_kind,
+                hex(entry.object_id),
+                entry.detail,
+            ])
+        });
+        self.run(INSERT_AUDIT, json).await.map(drop)
+    }
+
+    async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        self.say("COMMIT").await?;
+        self.has_begun = false;
+        self.connection = None;
+        Ok(())
+    }
+
+    async fn rollback(&mut self) {
+        if std::mem::take(&mut self.has_begun) && self.say("ROLLBACK").await.is_err() {
+            self.abandon().await;
+        }
+        self.connection = None;
+    }
+
+    async fn abandon(&mut self) {
+        self.has_begun = false;
+        if let Some(connection) = self.connection.take() {
+            // closed and not given back: it may hold the database's lock
+            connection.close().await.ok();
+        }
+    }
+
+    async fn close(&mut self) {
+        self.connection = None;
+    }
+}
+
+/// What an update and an insert of alerts have in common.
+fn alert(change: &AlertChange) -> Vec<Value> {
+    let record = &change.record;
+    vec![
+        hex(record.id.0),
+        hex(record.unit.0),
+        json!(record.severity.name()),
+        json!(record.status.name()),
+        json!(millis(record.confirmed_at)),
+        json!(millis(record.acknowledged_at)),
+        hex_or_null(record.acknowledged_by.map(|by| by.0)),
+        json!(millis(change.escalated_at)),
+        json!(millis(record.resolved_at)),
+        hex_or_null(record.resolved_by.map(|by| by.0)),
+        json!(record.peak.map(|peak| peak.0)),
+        json!(record.rule_version),
+        json!(added(change)),
+    ]
+}
+
+fn added(change: &AlertChange) -> i64 {
+    i64::try_from(change.events.len()).unwrap_or(i64::MAX)
+}
+
+/// A number, or null.
+struct OrNull<T>(Option<T>);
+
+impl<T: Display> Display for OrNull<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("null"),
+        }
+    }
+}
+
+/// Readings as JSON, written by hand: this is where the time of an ingest goes.
+fn readings(rows: &[Row<'_>]) -> String {
+    let mut json = String::with_capacity(rows.len() * 192 + 2);
+    for (index, row) in rows.iter().enumerate() {
+        json.push(if index == 0 { '[' } else { ',' });
+        write_reading(&mut json, row).expect("a text takes any text");
+    }
+    json.push(']');
+    json
+}
+
+fn write_reading(json: &mut String, row: &Row<'_>) -> fmt::Result {
+    let mut digits = [0; 32];
+    for id in [row.org.0, row.unit.0, row.reading.point.source.0] {
+        json.push_str(if json.ends_with('"') { "," } else { "[" });
+        json.push('"');
+        json.push_str(id.simple().encode_lower(&mut digits));
+        json.push('"');
+    }
+    let reading = row.reading;
+    // a channel's name needs no escape
+    write!(
+        json,
+        ",\"{}\",{},{},{},{},{},{},{},{},{}]",
+        reading.point.channel,
+        reading.recorded_at.as_millis(),
+        reading.sequence,
+        reading.received_at.as_millis(),
+        reading.temperature.0,
+        OrNull(reading.humidity.map(|humidity| humidity.0)),
+        OrNull(reading.battery_percent),
+        OrNull(reading.battery_mv),
+        OrNull(reading.door_open.map(u8::from)),
+        OrNull(reading.signal_dbm),
+    )
+}
+
+fn key(row: &SqliteRow) -> Result<RowKey, sqlx::Error> {
+    let channel = Channel::parse(row.try_get(2)?).ok_or_else(|| sqlx::Error::Decode("a channel's name".into()))?;
+    let point = Point { source: SourceId(row.try_get(1)?), channel };
+    let recorded_at = Timestamp::from_millis(row.try_get(3)?);
+    Ok((UnitId(row.try_get(0)?), ReadingKey { point, recorded_at, sequence: row.try_get(4)? }))
+}
+
+fn reading(row: &SqliteRow) -> Result<Reading, sqlx::Error> {
+    let (_, key) = key(row)?;
+    super::stored::Stored {
+        received_at: row.try_get(5)?,
+        temperature: row.try_get(6)?,
+        humidity: row.try_get(7)?,
+        battery_percent: row.try_get(8)?,
+        battery_mv: row.try_get(9)?,
+        door_open: row.try_get(10)?,
+        signal_dbm: row.try_get(11)?,
+    }
+    .reading(key)
+}

@@ -1,0 +1,183 @@
+//! How many deliveries a second of the hub's processor time buys, with 1,000 sockets on one channel.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::crowd::{Crowd, Entrance, unix_ns};
+use super::delays::{Delays, as_f64, quantile_ms};
+use super::figures::{Figure, Target};
+use super::fleet::Fleet;
+use super::lab::Lab;
+use super::report::say;
+use super::rivals::{Kind, Rival};
+use super::usage;
+use super::wire::{Batch, Wire};
+use crate::hub::HubProcess;
+
+const SOCKETS: usize = 1_000;
+const UNITS: usize = 100;
+const RATES: [u64; 2] = [50, 300];
+const MEASURE: &str = "fan-out";
+const OURS: &str = "hub";
+const SATURATED: &str = "saturated";
+const DELIVERIES: &str = "deliveries a processor second";
+
+/// The fan-out figures.
+///
+/// # Errors
+/// When a reading is refused, or a socket closed.
+pub(super) async fn measure(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
+    let database = lab.postgres_database()?;
+    let fleet = Fleet::seed(lab, &database, 1, UNITS).await?;
+    let hub = lab.start_hub(&database).await?;
+    fleet.wait_until_live(&hub).await?;
+    let channel = format!("site:{}", fleet.sites[0]);
+    let entrance = Entrance::hub(hub.port(), &fleet.token, &channel);
+    let crowd = Crowd::gather(vec![entrance; SOCKETS], Delays::new(false))?;
+    let mut figures = Vec::new();
+    for rate in RATES {
+        figures.extend(at_rate(lab, &fleet, &hub, &crowd, rate)?);
+    }
+    figures.extend(saturated(lab, &fleet, &hub, &crowd)?);
+    crowd.ensure_whole()?;
+    drop((crowd, hub));
+    for kind in [Kind::Nchan, Kind::Nats] {
+        let others = rival(lab, kind).await?;
+        aim_at(&mut figures, &others, kind);
+        figures.extend(others);
+    }
+    Ok(figures)
+}
+
+/// The same sockets on a server that only fans out.
+async fn rival(lab: &Lab, kind: Kind) -> anyhow::Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    let Some(rival) = Rival::start(kind).await? else {
+        say(&format!("  {} is not installed, and left out", kind.name()));
+        return Ok(figures);
+    };
+    let crowd = Crowd::gather(vec![rival.entrance(); SOCKETS], Delays::new(false))?;
+    for rate in RATES {
+        let send = || rival.publish_at(rate, lab.span(8).max(Duration::from_secs(1))).map(drop);
+        let counted = count(|| rival.cpu_secs(), &crowd, send)?;
+        figures.extend(counted.figures(kind.name(), &format!("{rate} messages/s"), &crowd.listener()));
+    }
+    let send = || rival.saturate(&crowd, SOCKETS as u64, lab.span(6)).map(drop);
+    let counted = count(|| rival.cpu_secs(), &crowd, send)?;
+    figures.extend(counted.figures(kind.name(), SATURATED, &crowd.listener()));
+    crowd.ensure_whole()?;
+    Ok(figures)
+}
+
+/// Gives our figures the better of the others' as targets.
+fn aim_at(ours: &mut [Figure], others: &[Figure], kind: Kind) {
+    for other in others {
+        let Some((name, what)) = other.name.split_once(", ") else { continue };
+        debug_assert_eq!(name, kind.name());
+        let Some(our) = ours.iter_mut().find(|our| our.name == format!("{OURS}, {what}")) else { continue };
+        our.target = match (our.target, what) {
+            (Some(Target::AtLeast(bound)), _) => Some(Target::AtLeast(bound.max(other.value))),
+            (Some(Target::AtMost(bound)), _) => Some(Target::AtMost(bound.min(other.value))),
+            (None, what) if what.ends_with(DELIVERIES) => Some(Target::AtLeast(other.value)),
+            (None, what) if what.ends_with("p99") => Some(Target::AtMost(other.value)),
+            (None, _) => None,
+        };
+    }
+}
+
+/// One reading a request, so many a second.
+fn at_rate(
+    lab: &Lab,
+    fleet: &Fleet,
+    hub: &HubProcess,
+    crowd: &Crowd<Delays>,
+    rate: u64,
+) -> anyhow::Result<Vec<Figure>> {
+    let secs = lab.span(8).as_secs().max(1);
+    let name = format!("{rate} messages/s");
+    let counted = count(|| hub_cpu_secs(hub), crowd, || {
+        let begins_ms = unix_ns() / 1_000_000 + 50;
+        fleet.pace(hub, begins_ms, 1_000_000 / i64::try_from(rate)?, rate * secs).keep().map(drop)
+    })?;
+    let missing = (rate * secs * SOCKETS as u64).saturating_sub(crowd.listener().messages);
+    let mut figures = counted.figures(OURS, &name, &crowd.listener());
+    figures[0].note = format!("{}, {missing} overtaken or missing", figures[0].note);
+    Ok(figures)
+}
+
+/// A reading for each unit in each request, one request after the other.
+fn saturated(
+    lab: &Lab,
+    fleet: &Fleet,
+    hub: &HubProcess,
+    crowd: &Crowd<Delays>,
+) -> anyhow::Result<Vec<Figure>> {
+    let until = Instant::now() + lab.span(6);
+    let mut sent = 0;
+    let counted = count(|| hub_cpu_secs(hub), crowd, || {
+        let mut wire = Wire::connect(hub.port())?;
+        let mut batch = Batch::new(&fleet.key, &fleet.units);
+        while Instant::now() < until {
+            batch.wander(sent);
+            batch.stamp(unix_ns() / 1_000_000);
+            wire.post(&batch)?;
+            sent += 1;
+            std::thread::sleep(Duration::from_millis(2)); // a new millisecond: the same one would be a duplicate
+        }
+        Ok(())
+    })?;
+    let mut figures = counted.figures(OURS, SATURATED, &crowd.listener());
+    let offered = as_f64(sent * UNITS as u64) / counted.secs;
+    figures[0].note = format!("{}, {offered:.0} messages/s offered", figures[0].note);
+    Ok(figures)
+}
+
+struct Counted {
+    secs: f64,
+    cpu_secs: f64,
+}
+
+/// Runs `send`, and counts from its start until all that it caused has been heard.
+fn count(
+    cpu_secs: impl Fn() -> anyhow::Result<f64>,
+    crowd: &Crowd<Delays>,
+    send: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<Counted> {
+    crowd.listener().begin(0, i64::MAX);
+    let (begun, cpu_before) = (Instant::now(), cpu_secs()?);
+    send()?;
+    let secs = begun.elapsed().as_secs_f64();
+    wait_until_quiet(crowd);
+    Ok(Counted { secs, cpu_secs: cpu_secs()? - cpu_before })
+}
+
+fn hub_cpu_secs(hub: &HubProcess) -> anyhow::Result<f64> {
+    usage::cpu_secs(hub.process_id().context("the hub is running")?)
+}
+
+fn wait_until_quiet(crowd: &Crowd<Delays>) {
+    let mut heard = u64::MAX;
+    while heard != crowd.listener().messages {
+        heard = crowd.listener().messages;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+impl Counted {
+    fn figures(&self, server: &str, name: &str, heard: &Delays) -> Vec<Figure> {
+        let figure =
+            |what: &str, value, unit| Figure::new(MEASURE, format!("{server}, {name}: {what}"), value, unit);
+        let deliveries = as_f64(heard.messages);
+        vec![
+            figure(DELIVERIES, deliveries / self.cpu_secs, "").note(format!(
+                "{:.0} deliveries/s of {:.0} bytes, {:.2} cores",
+                deliveries / self.secs,
+                heard.message_bytes(),
+                self.cpu_secs / self.secs
+            )),
+            figure("publication to socket, p50", quantile_ms(&heard.since_published, 0.5), "ms"),
+            figure("publication to socket, p99", quantile_ms(&heard.since_published, 0.99), "ms"),
+        ]
+    }
+}

@@ -1,0 +1,243 @@
+//! A run: a hub, its senders and its subscribers; and what was found after it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::Utc;
+use futures_util::{StreamExt as _, stream};
+use hub_domain::rule::Measure;
+use hub_domain::{Layer, MilliCelsius, Rule, RuleField, RuleLayer, Timestamp};
+use hub_testkit::ledger::{Lane, Ledger, Script, Sent, judge};
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::watcher::{Watch, Watcher};
+use crate::promises::{Backend, SOON, Story};
+
+/// Units that report ten times a second: 500 readings/s.
+const BUSY: usize = 50;
+/// Senders for them, each with batches of 25 or so, five a second.
+const LANES: usize = 4;
+/// Units that are too warm once and silent ever after: the timer alone must confirm them.
+const QUIET: usize = 20;
+/// How soon a hub must be ready again.
+const READY_AGAIN: Duration = Duration::from_secs(5);
+
+/// The rule of busy units: judged by readings alone, so that the time of a restart has no say in the outcome.
+const BUSY_RULE: &[(RuleField, i64)] = &[
+    (RuleField::LowLimit, 0),
+    (RuleField::HighLimit, 8_000),
+    (RuleField::ConfirmHighShutSecs, 2),
+    (RuleField::ConfirmLowShutSecs, 3),
+    (RuleField::RestoreReadings, 3),
+    (RuleField::ExpectedIntervalSecs, 86_400),
+    (RuleField::BacklogSettleSecs, 3_600),
+];
+
+/// What differs for quiet units.
+const QUIET_RULE: &[(RuleField, i64)] =
+    &[(RuleField::ConfirmHighShutSecs, 3), (RuleField::BacklogSettleSecs, 1)];
+
+pub(crate) struct Run {
+    seed: u64,
+    draw: Xoshiro256PlusPlus,
+    story: Story,
+    busy: Vec<String>,
+    quiet: Vec<String>,
+    stop: watch::Sender<bool>,
+    senders: Vec<JoinHandle<Ledger>>,
+    watchers: Vec<Watcher>,
+}
+
+impl Run {
+    /// Starts a hub with two sites, its senders and two subscribers of each site.
+    pub(crate) async fn begin(backend: Backend) -> Self {
+        let seed = std::env::var("HUB_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = seed.unwrap_or_else(rand::random);
+        eprintln!("{backend:?}: HUB_TEST_SEED={seed}");
+        let story = Story::begin(backend).await;
+        let sites = [story.site.clone(), story.api.create_site("Cellar").await];
+        set_rule(&story, json!({ "scope": "organization" }), BUSY_RULE).await;
+        let busy = units(&story, &sites, "Busy", BUSY).await;
+        let quiet = units(&story, &sites, "Quiet", QUIET).await;
+        for unit in &quiet {
+            set_rule(&story, json!({ "scope": "unit", "scopeId": unit }), QUIET_RULE).await;
+        }
+        let draw = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let (stop, _) = watch::channel(false);
+        let watchers = sites.iter().flat_map(|site| [site, site]).enumerate();
+        let url = story.hub.socket_url();
+        let watchers = watchers
+            .map(|(i, site)| Watcher::start(&url, &story.token, site, seed + i as u64))
+            .collect();
+        let mut run = Self { seed, draw, story, busy, quiet, stop, senders: Vec::new(), watchers };
+        run.start_senders();
+        run
+    }
+
+    fn start_senders(&mut self) {
+        let first = now();
+        for lane in 0..LANES {
+            let units = self.busy.iter().enumerate().filter(|(unit, _)| unit % LANES == lane);
+            let units =
+                units.map(|(unit, id)| (id.clone(), Script::new(self.seed, unit))).collect();
+            let lane = Lane::new(self.story.api.clone(), units, 2, self.seed + lane as u64);
+            self.senders.push(tokio::spawn(lane.run(first, self.stop.subscribe())));
+        }
+        let lane = Lane::new(self.story.api.clone(), Vec::new(), 1, self.seed);
+        self.senders.push(tokio::spawn(warm_once(lane, self.quiet.clone(), self.stop.subscribe())));
+    }
+
+    /// Kills the hub at random instants and starts it again on the same port and data.
+    pub(crate) async fn kill_at_random(&mut self, kills: usize) {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..kills {
+            sleep(Duration::from_millis(self.draw.random_range(300..3_500))).await;
+            self.story.hub.kill9();
+            let took = self.story.hub.restart().await.expect("the hub starts again");
+            slowest = slowest.max(took);
+        }
+        eprintln!("{kills} kills: ready again within {slowest:?} each time");
+        assert!(slowest <= READY_AGAIN, "ready again only after {slowest:?}");
+    }
+
+    /// Lets the senders finish, waits until nothing moves any more, and gathers what the hub shows.
+    pub(crate) async fn end(self) -> Outcome {
+        self.stop.send_replace(true);
+        let mut ledger = Ledger::default();
+        for sender in self.senders {
+            ledger.merge(sender.await.expect("a sender was refused"));
+        }
+        eprintln!("batches, sent again, given up: {:?}", ledger.batches());
+        for unit in &self.quiet {
+            if self.story.readings(unit).await.is_empty() {
+                continue; // its one reading was given up and never arrived
+            }
+            self.story.api.wait_for_status(unit, "alarm_active", SOON).await;
+        }
+        let mut found = HashMap::new();
+        for unit in self.busy.iter().chain(&self.quiet) {
+            found.insert(unit.clone(), Found::of(&self.story, unit).await);
+        }
+        let mut watches = Vec::new();
+        for watcher in self.watchers {
+            watches.push(watcher.end(&self.story.api).await);
+        }
+        Outcome { ledger, busy: self.busy, quiet: self.quiet, found, watches }
+    }
+}
+
+/// Sends one warm reading of each unit, one every second or so.
+async fn warm_once(mut lane: Lane, units: Vec<String>, stop: watch::Receiver<bool>) -> Ledger {
+    for unit in units {
+        if *stop.borrow() {
+            break;
+        }
+        lane.send(vec![Sent { unit, recorded_at: now(), temperature: MilliCelsius(9_000) }]).await;
+        sleep(Duration::from_millis(900)).await;
+    }
+    lane.into_ledger()
+}
+
+/// What the hub shows of one unit.
+pub(crate) struct Found {
+    pub(crate) readings: Vec<judge::Stored>,
+    /// Its alerts, with their events.
+    pub(crate) alerts: Vec<Value>,
+}
+
+impl Found {
+    async fn of(story: &Story, unit: &str) -> Self {
+        let readings = judge::stored(&story.api, unit).await;
+        let alerts = stream::iter(story.api.alerts_of(unit).await).map(|alert| async move {
+            let id = alert["id"].as_str().expect("an alert has an id");
+            story.api.read(&format!("/api/v1/alerts/{id}")).await
+        });
+        Self { readings, alerts: alerts.buffered(8).collect().await }
+    }
+}
+
+/// All that is known after a run.
+pub(crate) struct Outcome {
+    ledger: Ledger,
+    busy: Vec<String>,
+    quiet: Vec<String>,
+    found: HashMap<String, Found>,
+    watches: Vec<Watch>,
+}
+
+impl Outcome {
+    /// What is wrong, if anything: checks 1 (readings), 2 (alerts) and 4 (subscribers).
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let quiet_rule = [BUSY_RULE, QUIET_RULE].concat();
+        let mut complaints = self.of_units(&self.busy, BUSY_RULE);
+        complaints.extend(self.of_units(&self.quiet, &quiet_rule));
+        complaints.extend(self.watches.iter().flat_map(|watch| watch.complaints(&self.found)));
+        let alerts: usize = self.found.values().map(|found| found.alerts.len()).sum();
+        let readings: usize = self.found.values().map(|found| found.readings.len()).sum();
+        eprintln!("{readings} readings and {alerts} alerts judged");
+        if alerts < 2 * BUSY {
+            complaints.push(format!("only {alerts} alerts: the script was no trial"));
+        }
+        complaints
+    }
+
+    fn of_units(&self, units: &[String], fields: &[(RuleField, i64)]) -> Vec<String> {
+        let (rule, end) = (rule(fields), now().plus_secs(60));
+        let mut complaints = Vec::new();
+        for unit in units {
+            let (sent, found) = (self.ledger.of_unit(unit), &self.found[unit]);
+            let modelled = judge::modelled(&rule, &sent, &found.readings, end);
+            let of_unit = [
+                judge::kept_once(&sent, &found.readings),
+                judge::alerts_agree(&modelled, &found.alerts),
+            ];
+            complaints.extend(
+                of_unit.concat().iter().map(|complaint| format!("unit {unit}: {complaint}")),
+            );
+        }
+        complaints
+    }
+}
+
+/// Units by turns at the sites.
+async fn units(story: &Story, sites: &[String], name: &str, count: usize) -> Vec<String> {
+    let mut units = Vec::new();
+    for number in 0..count {
+        units.push(
+            story
+                .api
+                .create_unit(&sites[number / 2 % sites.len()], &format!("{name} {number}"))
+                .await,
+        );
+    }
+    units
+}
+
+/// Says `fields` for the scope in `body`, through the interface.
+async fn set_rule(story: &Story, mut body: Value, fields: &[(RuleField, i64)]) {
+    body["rule"] = json!({});
+    for (field, value) in fields {
+        let is_degrees = field.measure() == Measure::Temperature;
+        body["rule"][field.name()] = if is_degrees { json!(value / 1000) } else { json!(value) };
+    }
+    let answer = story.api.post("/api/v1/alert-rules", &body).await;
+    assert!(answer.status.is_success(), "the rule is refused: {}", answer.body);
+}
+
+/// The same as the model takes it.
+fn rule(fields: &[(RuleField, i64)]) -> Rule {
+    let mut layer = Layer::default();
+    for (field, value) in fields {
+        layer.set(*field, Some(*value)).expect("the value is in range");
+    }
+    Rule::resolve(&[(RuleLayer::Unit, &layer)]).expect("the rule is free of contradiction")
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(Utc::now().timestamp_millis())
+}

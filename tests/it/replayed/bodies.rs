@@ -1,0 +1,170 @@
+//! The webhook bodies that The Things Stack documents, and what ought to be read out of each.
+
+use std::collections::BTreeMap;
+
+use hub_testkit::{api::Api, shared};
+use serde_json::Value;
+
+use super::Connection;
+use crate::promises::{BACKENDS, Story};
+
+/// Half of what humidity is kept to, in percent.
+const HALF_A_PER_MILLE: f64 = 0.0501;
+
+/// The bodies of one part of the file.
+fn bodies(part: &str) -> Option<Vec<Value>> {
+    let text = shared::text("contracts/ttn/webhook-bodies.json")?;
+    let mut file: Value = serde_json::from_str(&text).expect("the file is JSON");
+    Some(file[part].as_array_mut().map(std::mem::take).expect("the part is there"))
+}
+
+fn name(case: &Value) -> &str {
+    case["name"].as_str().expect("a body has a name")
+}
+
+fn dev_eui(case: &Value) -> Option<&str> {
+    case["body"]["end_device_ids"]["dev_eui"].as_str()
+}
+
+/// Values by what they are, of all channels or of one.
+fn expected<'a>(case: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    let readings = case["expect"]["readings"].as_array().expect("a list of what to read");
+    readings.iter().filter(move |reading| reading["kind"] == kind)
+}
+
+/// Our name of a channel: what surrounds the sensor is its own first temperature.
+fn channel(reading: &Value) -> String {
+    let channel = reading["channel"].as_str().expect("a temperature has a channel");
+    if channel == "ambient" { "temperature".to_owned() } else { channel.to_owned() }
+}
+
+fn temperatures(case: &Value) -> BTreeMap<String, Value> {
+    expected(case, "temperature")
+        .map(|reading| (channel(reading), reading["value"].clone()))
+        .collect()
+}
+
+/// Some reading says `expected` in `field` where anything is expected, and none says otherwise.
+fn assert_beside(readings: &[Value], field: &str, expected: Option<&Value>, what: &str) {
+    let said: Vec<&Value> =
+        readings.iter().map(|reading| &reading[field]).filter(|said| !said.is_null()).collect();
+    assert_eq!(said.is_empty(), expected.is_none(), "{what}: {field} is {said:?}");
+    let alike = |said: &Value, expected: &Value| match (said.as_f64(), expected.as_f64()) {
+        (Some(said), Some(expected)) => (said - expected).abs() < HALF_A_PER_MILLE,
+        _ => said == expected,
+    };
+    assert!(
+        said.iter().all(|said| expected.is_some_and(|expected| alike(said, expected))),
+        "{what}: {field} is {said:?}"
+    );
+}
+
+fn assert_left(case: &Value, readings: &[Value], what: &str) {
+    let left = readings.iter().map(|reading| {
+        (
+            reading["channel"].as_str().expect("a channel").to_owned(),
+            reading["temperature"].as_f64(),
+        )
+    });
+    let left: Vec<_> = left.collect();
+    let wanted: Vec<_> =
+        temperatures(case).into_iter().map(|(channel, value)| (channel, value.as_f64())).collect();
+    let mut sorted = left;
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(sorted, wanted, "{what}");
+    let first = |kind| expected(case, kind).map(|reading| &reading["value"]).next();
+    assert_beside(readings, "humidity", first("humidity"), what);
+    let in_volts = |reading: &&Value| reading["unit"] == "V";
+    let volts = expected(case, "battery").find(in_volts).map(|reading| &reading["value"]);
+    let percent = expected(case, "battery")
+        .find(|reading| !in_volts(reading))
+        .map(|reading| &reading["value"]);
+    assert_beside(readings, "batteryVoltage", volts, what);
+    assert_beside(readings, "battery", percent, what);
+    let door = first("door").map(|door| Value::from(door == "open"));
+    assert_beside(readings, "doorOpen", door.as_ref(), what);
+}
+
+/// Sends a body twice and looks each time at what it left.
+async fn assert_taken(api: &Api, case: &Value, what: &str) {
+    let site = api.create_site("Kitchen").await;
+    let unit = api.create_unit(&site, "Unit").await;
+    api.create_device(&unit, "Sensor", dev_eui(case)).await;
+    let connection = Connection::make(api).await;
+    for _ in 0..2 {
+        let status = connection.send(&case["body"]).await;
+        assert!((200..300).contains(&status), "{what}: {status}");
+        let readings = api.list(&format!("/api/v1/units/{unit}/readings")).await;
+        let frames = api.list(&format!("/api/v1/units/{unit}/frames")).await;
+        assert_eq!(frames.len(), 1, "{what}: the frame itself is kept, once");
+        if case["body"]["uplink_message"]["decoded_payload"].is_object() {
+            assert_left(case, &readings, what);
+        } else {
+            assert_eq!((readings.len(), &frames[0]["decoded"]), (0, &Value::Bool(false)), "{what}");
+        }
+    }
+    // of silence there may be alerts: the bodies are years old
+    let of_silence = ["monitoring_interrupted", "missed_manual_entry"];
+    let mut alerts = api.alerts_of(&unit).await;
+    alerts.retain(|alert| !of_silence.iter().any(|kind| alert["kind"] == *kind));
+    assert_eq!(alerts, [] as [Value; 0], "{what}: what a broken probe reads is no incident");
+}
+
+/// Each body goes to an organization of its own: they were all composed of one device and one frame counter.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_composed_bodies_leave_just_their_readings() {
+    let Some(cases) = bodies("composed") else { return };
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        for case in &cases {
+            let (_, api) = story.hub.owner(name(case)).await.expect("an owner is made");
+            assert_taken(&api, case, &format!("{backend:?}, {}", name(case))).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_bodies_are_taken_and_an_unknown_sensor_can_be_claimed() {
+    let Some(cases) = bodies("documented") else { return };
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        let connection = Connection::make(&story.api).await;
+        for case in cases.iter().chain(&cases) {
+            let status = connection.send(&case["body"]).await;
+            assert!((200..300).contains(&status), "{backend:?}, {}: {status}", name(case));
+        }
+        let unclaimed = story.api.list("/api/v1/unclaimed-devices").await;
+        assert_eq!(unclaimed.len(), 1, "{backend:?}: {unclaimed:?}");
+        let uplink = cases
+            .iter()
+            .find(|case| name(case) == "uplink_message")
+            .expect("an uplink is documented");
+        let heard = (
+            unclaimed[0]["devEui"].as_str().map(str::to_uppercase),
+            unclaimed[0]["frames"].as_i64(),
+        );
+        assert_eq!(heard, (dev_eui(uplink).map(str::to_uppercase), Some(1)), "{backend:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_secret_is_refused_and_changes_nothing() {
+    let Some(cases) = bodies("composed") else { return };
+    let case = &cases[0];
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        let unit = story.api.create_unit(&story.site, "Unit").await;
+        story.api.create_device(&unit, "Sensor", dev_eui(case)).await;
+        let connection = Connection::make(&story.api).await;
+        for secret in ["", "wrong", &connection.secret[1..], &story.token] {
+            assert_eq!(
+                connection.send_with(secret, &case["body"]).await,
+                401,
+                "{backend:?}: {secret:?}"
+            );
+        }
+        assert_eq!(story.readings(&unit).await.len(), 0, "{backend:?}");
+        assert_eq!(connection.send(&case["body"]).await / 100, 2, "{backend:?}");
+        assert_eq!(story.readings(&unit).await.len(), 2, "{backend:?}");
+    }
+}
