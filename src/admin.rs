@@ -6,6 +6,7 @@ use hub_store::{
     Store, StoreError,
     records::{Actor, Role},
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::{Passwords, Signer, fresh_secret, keys::FreshKey};
@@ -18,13 +19,13 @@ pub struct Bootstrap {
     /// Its owner's address.
     pub email: String,
     /// The owner's password; without it one is made.
-    pub password: Option<String>,
+    pub password: Option<SecretString>,
     /// The owner's name.
     pub name: Option<String>,
 }
 
 /// What was made. The only place where the key's text and the made password are ever shown.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BootstrapOut {
     /// The organization.
@@ -46,24 +47,36 @@ pub struct BootstrapOut {
 ///
 /// # Errors
 /// When what was asked for cannot be used, somebody has the address, or the store does not answer.
-pub async fn bootstrap(store: &Store, asked: Bootstrap, token_secs: u32, now: Timestamp) -> anyhow::Result<BootstrapOut> {
+pub async fn bootstrap(
+    store: &Store,
+    asked: Bootstrap,
+    token_secs: u32,
+    now: Timestamp,
+) -> anyhow::Result<BootstrapOut> {
     let email = asked.email.trim().to_lowercase();
     check(&asked, &email)?;
     let (password, made) = match asked.password {
-        Some(password) => (password, None),
+        Some(ref password) => (password.expose_secret().to_owned(), None),
         None => made_password(),
     };
-    ensure!(store.user_by_email(&email).await?.is_none(), "somebody has the e-mail address {email} already");
+    ensure!(
+        store.user_by_email(&email).await?.is_none(),
+        "somebody has the e-mail address {email} already"
+    );
     let hash = Passwords::new(1).hash(password).await?;
     let name = asked.name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
     let user = match store.create_user(&email, &name, Some(&hash)).await {
-        Err(StoreError::Taken(_)) => anyhow::bail!("somebody has the e-mail address {email} already"),
+        Err(StoreError::Taken(_)) => {
+            anyhow::bail!("somebody has the e-mail address {email} already")
+        }
         made => made?,
     };
     let organization = store.create_organization(&asked.organization, Actor::Hub).await?;
     store.set_membership(organization.id, user.id, Role::Owner).await?;
     let key = FreshKey::new();
-    store.create_api_key(organization.id, key.id, None, "first key", key.secret_hash, Actor::Hub).await?;
+    store
+        .create_api_key(organization.id, key.id, None, "first key", key.secret_hash, Actor::Hub)
+        .await?;
     let (signer, _) = Signer::load(store, now, token_secs).await?;
     let (token, _) = signer.token(user.id, now)?;
     Ok(BootstrapOut {
@@ -82,13 +95,24 @@ fn made_password() -> (String, Option<String>) {
 }
 
 fn check(asked: &Bootstrap, email: &str) -> anyhow::Result<()> {
-    let is_name = |text: &str| !text.trim().is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control);
+    let is_name = |text: &str| {
+        !text.trim().is_empty()
+            && text.chars().count() <= 200
+            && !text.chars().any(char::is_control)
+    };
     let (local, domain) = email.split_once('@').context("the e-mail address has no @")?;
     let strange = email.chars().any(|c| c.is_whitespace() || c.is_control());
-    ensure!(!local.is_empty() && !domain.is_empty() && !strange && email.len() <= 254, "the e-mail address cannot be used");
+    ensure!(
+        !local.is_empty() && !domain.is_empty() && !strange && email.len() <= 254,
+        "the e-mail address cannot be used"
+    );
     ensure!(is_name(&asked.organization), "the organization's name must have 1 to 200 characters");
-    ensure!(asked.name.as_deref().is_none_or(is_name), "the owner's name must have 1 to 200 characters");
-    let length = asked.password.as_ref().map_or(8, |password| password.chars().count());
+    ensure!(
+        asked.name.as_deref().is_none_or(is_name),
+        "the owner's name must have 1 to 200 characters"
+    );
+    let length =
+        asked.password.as_ref().map_or(8, |password| password.expose_secret().chars().count());
     ensure!((8..=1000).contains(&length), "the password must have 8 to 1000 characters");
     Ok(())
 }

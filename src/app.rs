@@ -1,6 +1,6 @@
 //! Where all is wired: settings in, a running hub out.
 
-use std::{net::IpAddr, ops::Deref, sync::Arc, time::Duration};
+use std::{net::IpAddr, ops::Deref, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use hub_actors::{Channels, Units, UnitsSettings, channel::ChannelSettings};
@@ -76,7 +76,7 @@ pub struct Parts {
 }
 
 /// How to sign in to a demonstration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DemoAccount {
     /// The address.
     pub email: String,
@@ -120,17 +120,22 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
         clock: Arc::new(SystemClock),
     };
     let store = Store::open(options).await.map_err(|error| match error {
-        OpenError::BadUrl(_) | OpenError::Unsafe(_) => anyhow::Error::new(ConfigError(error.to_string())),
+        OpenError::BadUrl(_) | OpenError::Unsafe(_) => {
+            anyhow::Error::new(ConfigError(error.to_string()))
+        }
         OpenError::Unreachable(_) => anyhow::Error::new(error),
     })?;
     if settings.migrates {
         store.migrate().await.context("the database cannot be brought up to date")?;
         return Ok(store);
     }
-    let pending = store.pending_migrations().await.context("the state of the database cannot be read")?;
+    let pending =
+        store.pending_migrations().await.context("the state of the database cannot be read")?;
     if let Some(first) = pending.first() {
         let count = pending.len();
-        let text = format!("the database lacks {count} migrations, the first of them {first}: run `hub migrate`, or start without --no-migrate");
+        let text = format!(
+            "the database lacks {count} migrations, the first of them {first}: run `hub migrate`, or start without --no-migrate"
+        );
         return Err(ConfigError(text).into());
     }
     Ok(store)
@@ -142,9 +147,30 @@ fn database_url(settings: &Settings) -> anyhow::Result<String> {
         return Ok(url.expose_secret().to_owned());
     }
     let folder = &settings.data_dir;
-    std::fs::create_dir_all(folder).with_context(|| format!("the data folder {} cannot be made", folder.display()))?;
-    let folder = folder.canonicalize().with_context(|| format!("the data folder {} cannot be used", folder.display()))?;
-    Ok(format!("sqlite://{}", folder.join("hub.db").display()))
+    private_folder(folder)
+        .with_context(|| format!("the data folder {} cannot be made", folder.display()))?;
+    let folder = folder
+        .canonicalize()
+        .with_context(|| format!("the data folder {} cannot be used", folder.display()))?;
+    Ok(format!("sqlite://{}", as_url_path(&folder.join("hub.db"))))
+}
+
+/// A path as it stands in an address: what has a meaning there is written as `%` and its number.
+fn as_url_path(path: &Path) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-~".contains(byte);
+    let text = path.to_string_lossy();
+    let written =
+        |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(written).collect()
+}
+
+/// Makes a folder that only its owner may look into: it holds keys and hashes.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 impl App {
@@ -152,10 +178,16 @@ impl App {
     ///
     /// # Errors
     /// When a part of it cannot be started; the sentence says which.
-    pub async fn start(settings: Settings, store: Store, demo: Option<DemoAccount>) -> anyhow::Result<Self> {
+    pub async fn start(
+        settings: Settings,
+        store: Store,
+        demo: Option<DemoAccount>,
+    ) -> anyhow::Result<Self> {
         let metrics = telemetry::start_metrics()?;
         let listen = settings.listen;
-        let listener = TcpListener::bind(listen).await.with_context(|| format!("the hub cannot listen on {listen}"))?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("the hub cannot listen on {listen}"))?;
         let hub = start_hub(&settings, store, metrics, demo).await?;
         Ok(Self { hub, listener, settings })
     }
@@ -175,7 +207,13 @@ impl App {
         let router = router(hub.clone(), &settings.origins);
         let stop = hub.stop.clone();
         let looked_after = tokio::spawn(look_after(hub.clone()));
-        let served = tokio::spawn(server::serve(listener, router, settings.max_connections, stop.clone(), FINISH_WITHIN));
+        let served = tokio::spawn(server::serve(
+            listener,
+            router,
+            settings.max_connections,
+            stop.clone(),
+            FINISH_WITHIN,
+        ));
         stopped.await;
         tracing::info!("the hub is stopping");
         stop.cancel();
@@ -201,18 +239,21 @@ async fn start_hub(
         issuers.push(issuer_of(issuer)?);
     }
     let verifier = Verifier::new(issuers, store.clone(), Arc::clone(&clock));
-    let channels = Channels::new(Arc::new(JsonEncoder), Arc::new(unix_nanos), ChannelSettings::default());
-    let units = Units::start(store.clone(), Arc::clone(&clock), channels.clone(), UnitsSettings::default())
-        .await
-        .context("the units cannot be started")?;
+    let channels =
+        Channels::new(Arc::new(JsonEncoder), Arc::new(unix_nanos), ChannelSettings::default());
+    let units =
+        Units::start(store.clone(), Arc::clone(&clock), channels.clone(), UnitsSettings::default())
+            .await
+            .context("the units cannot be started")?;
     let access = HubAccess::new(verifier.clone(), store.clone(), units.clone());
-    let sockets = SocketSettings { origins: settings.socket_origins.clone(), ..SocketSettings::default() };
-    let realtime = Realtime::start(Arc::new(access), channels, sockets, Arc::clone(&clock));
+    let sockets =
+        SocketSettings { origins: settings.socket_origins.clone(), ..SocketSettings::default() };
+    let realtime = Realtime::start(Arc::new(access), channels.clone(), sockets, Arc::clone(&clock));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let rates = KeyRates { requests: settings.key_requests, readings: settings.key_readings };
     Ok(Hub(Arc::new(Parts {
         keys: IngestKeys::new(store.clone(), rates),
-        places: Places::new(store.clone()),
+        places: Places::new(store.clone(), channels.clone()),
         passwords: Passwords::new(cores),
         failed_by_email: Attempts::new(FAILURES_BY_EMAIL, FAILURES_WINDOW),
         failed_by_address: Attempts::new(FAILURES_BY_ADDRESS, FAILURES_WINDOW),

@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use secrecy::SecretString;
 
 use crate::{
     client::{replay::ReplayArgs, simulate::SimulateArgs},
@@ -74,7 +75,7 @@ pub struct BootstrapArgs {
     pub email: String,
     /// The owner's password, 8 characters or more; without it one is made and printed
     #[arg(long, env = "HUB_ADMIN_PASSWORD", hide_env_values = true)]
-    pub password: Option<String>,
+    pub password: Option<SecretString>,
     /// The owner's name; without it the part of the address before the @
     #[arg(long)]
     pub name: Option<String>,

@@ -2,6 +2,8 @@
 //!
 //! A setting that cannot be used ends the start with one sentence ([`ConfigError`]).
 
+mod table;
+
 use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use axum::http::HeaderValue;
@@ -11,50 +13,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use self::table::{SETTINGS, Setting};
 use crate::ws::Origins;
-
-/// One setting as it is documented.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// Its flag and its name in the file, with `-` in the one and `_` in the other.
-    pub name: &'static str,
-    /// Its environment variable.
-    pub env: &'static str,
-    /// What holds where nothing is said.
-    pub default: &'static str,
-    /// What it means.
-    pub help: &'static str,
-    /// True where its value must not be shown.
-    pub is_secret: bool,
-}
-
-const fn setting(name: &'static str, env: &'static str, default: &'static str, help: &'static str) -> Setting {
-    Setting { name, env, default, help, is_secret: false }
-}
-
-/// Every setting. `docs/SETTINGS.md` says the same; a test compares them.
-pub const SETTINGS: &[Setting] = &[
-    setting("config", "HUB_CONFIG", "", "A TOML file with settings by these names, with _ for -; it gives way to flags and environment"),
-    setting("listen", "HUB_LISTEN", "127.0.0.1:8080", "Address to listen on; port 0 takes a free one, which is printed"),
-    Setting {
-        name: "database-url",
-        env: "DATABASE_URL",
-        default: "",
-        help: "sqlite:///path/hub.db or postgres://user:password@host/database; without it a SQLite file hub.db in the data folder",
-        is_secret: true,
-    },
-    setting("data-dir", "HUB_DATA_DIR", "./hub-data", "Folder of the hub's own files"),
-    setting("database-connections", "HUB_DATABASE_CONNECTIONS", "16", "At most so many connections to the database, 1 to 500"),
-    setting("no-migrate", "HUB_NO_MIGRATE", "false", "true: refuse to start on a database that is not up to date, instead of bringing it up to date"),
-    setting("log", "HUB_LOG", "info", "What is logged: error, warn, info, debug, trace, or by module such as hub=debug,warn"),
-    setting("log-format", "HUB_LOG_FORMAT", "text", "text or json"),
-    setting("allowed-origins", "HUB_ALLOWED_ORIGINS", "", "Origins of pages that may call the hub, separated by commas; without any only its own page may"),
-    setting("issuers", "HUB_ISSUERS", "[]", "Issuers of tokens besides the hub's own sign-in, as a JSON list (see docs/SETTINGS.md)"),
-    setting("token-secs", "HUB_TOKEN_SECS", "28800", "How long a token of the hub's own sign-in is good, in seconds, 1 to 2592000"),
-    setting("max-connections", "HUB_MAX_CONNECTIONS", "12000", "At most so many connections of clients, 1 to 1000000"),
-    setting("key-requests", "HUB_KEY_REQUESTS", "2000", "At most so many requests a second of one key"),
-    setting("key-readings", "HUB_KEY_READINGS", "1000000", "At most so many readings a second of one key"),
-];
 
 /// A setting that cannot be used, as one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -147,15 +107,31 @@ impl Args for SettingArgs {
 }
 
 fn argument(setting: &Setting) -> Arg {
-    let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
-    let argument = Arg::new(setting.name).long(setting.name).env(setting.env).hide_env_values(setting.is_secret);
-    let argument = argument.help(format!("{}{default}", setting.help)).value_name("VALUE").action(ArgAction::Set);
-    if setting.name == "no-migrate" { argument.num_args(0..=1).default_missing_value("true") } else { argument }
+    let default = if setting.default.is_empty() {
+        String::new()
+    } else {
+        format!(" [default: {}]", setting.default)
+    };
+    let argument = Arg::new(setting.name)
+        .long(setting.name)
+        .env(setting.env)
+        .hide_env_values(setting.is_secret);
+    let argument = argument
+        .help(format!("{}{default}", setting.help))
+        .value_name("VALUE")
+        .action(ArgAction::Set);
+    if setting.name == "no-migrate" {
+        argument.num_args(0..=1).default_missing_value("true")
+    } else {
+        argument
+    }
 }
 
 impl FromArgMatches for SettingArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let said = |setting: &Setting| Some((setting.name, matches.get_one::<String>(setting.name)?.clone()));
+        let said = |setting: &Setting| {
+            Some((setting.name, matches.get_one::<String>(setting.name)?.clone()))
+        };
         Ok(Self(SETTINGS.iter().filter_map(said).collect()))
     }
 
@@ -190,11 +166,16 @@ impl SettingArgs {
             migrates: !self.parsed::<bool>("no-migrate", "true or false")?,
             log: self.log()?,
             log_format: self.log_format()?,
-            socket_origins: Origins::listed(origins.iter().map(String::as_str)).map_err(|error| ConfigError(error.to_string()))?,
-            origins: origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect(),
+            socket_origins: Origins::listed(origins.iter().map(String::as_str))
+                .map_err(|error| ConfigError(error.to_string()))?,
+            origins: origins
+                .iter()
+                .filter_map(|origin| HeaderValue::from_str(origin).ok())
+                .collect(),
             issuers: self.issuers()?,
             token_secs: self.number("token-secs", 1, 2_592_000)?,
-            max_connections: usize::try_from(self.number("max-connections", 1, 1_000_000)?).unwrap_or(usize::MAX),
+            max_connections: usize::try_from(self.number("max-connections", 1, 1_000_000)?)
+                .unwrap_or(usize::MAX),
             key_requests: self.rate("key-requests")?,
             key_readings: self.rate("key-readings")?,
         })
@@ -202,7 +183,10 @@ impl SettingArgs {
 
     fn text(&self, name: &str) -> &str {
         let said = self.0.get(name).map(String::as_str);
-        said.or_else(|| SETTINGS.iter().find(|setting| setting.name == name).map(|setting| setting.default)).unwrap_or_default()
+        said.or_else(|| {
+            SETTINGS.iter().find(|setting| setting.name == name).map(|setting| setting.default)
+        })
+        .unwrap_or_default()
     }
 
     fn parsed<T: std::str::FromStr>(&self, name: &str, expected: &str) -> Result<T, ConfigError> {
@@ -230,7 +214,9 @@ impl SettingArgs {
 
     fn database_url(&self) -> Result<Option<SecretString>, ConfigError> {
         let url = self.text("database-url").trim();
-        let known = ["sqlite:", "postgres:", "postgresql:", "memory:"].iter().any(|scheme| url.starts_with(scheme));
+        let known = ["sqlite:", "postgres:", "postgresql:", "memory:"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme));
         if url.is_empty() {
             Ok(None)
         } else if known {
@@ -257,21 +243,33 @@ impl SettingArgs {
     }
 
     fn origins(&self) -> Result<Vec<String>, ConfigError> {
-        let origins = self.text("allowed-origins").split(',').map(str::trim).filter(|origin| !origin.is_empty());
-        let origins: Vec<String> = origins.map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
+        let origins = self
+            .text("allowed-origins")
+            .split(',')
+            .map(str::trim)
+            .filter(|origin| !origin.is_empty());
+        let origins: Vec<String> =
+            origins.map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
         match Origins::listed(origins.iter().map(String::as_str)) {
             Ok(_) => Ok(origins),
-            Err(_) => Err(self.wrong("allowed-origins", "origins such as https://board.example.com, separated by commas")),
+            Err(_) => Err(self.wrong(
+                "allowed-origins",
+                "origins such as https://board.example.com, separated by commas",
+            )),
         }
     }
 
     fn issuers(&self) -> Result<Vec<IssuerSettings>, ConfigError> {
-        let issuers: Vec<IssuerSettings> = serde_json::from_str(self.text("issuers"))
-            .map_err(|error| ConfigError(format!("the setting --issuers (HUB_ISSUERS) cannot be read: {error}")))?;
+        let issuers: Vec<IssuerSettings> =
+            serde_json::from_str(self.text("issuers")).map_err(|error| {
+                ConfigError(format!("the setting --issuers (HUB_ISSUERS) cannot be read: {error}"))
+            })?;
         for issuer in &issuers {
-            let is_url = issuer.jwks_url.starts_with("https://") || issuer.jwks_url.starts_with("http://");
+            let is_url =
+                issuer.jwks_url.starts_with("https://") || issuer.jwks_url.starts_with("http://");
             let symmetric = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
-            let is_pinned = !issuer.algorithms.is_empty() && issuer.algorithms.iter().all(|one| !symmetric.contains(one));
+            let is_pinned = !issuer.algorithms.is_empty()
+                && issuer.algorithms.iter().all(|one| !symmetric.contains(one));
             if !(is_url && is_pinned) {
                 let text = "each of the setting --issuers (HUB_ISSUERS) must have an http address of its keys and algorithms with public keys";
                 return Err(ConfigError(text.to_owned()));
@@ -294,16 +292,22 @@ impl OneOrMany {
 
 /// The settings in a TOML file, as texts.
 fn file(path: &str) -> Result<Vec<(&'static str, String)>, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError(format!("the file of settings {path:?} (HUB_CONFIG) cannot be read: {error}")))?;
-    let table: toml::Table = toml::from_str(&text)
-        .map_err(|error| ConfigError(format!("the file of settings {path:?} is not TOML: {}", error.message())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        ConfigError(format!("the file of settings {path:?} (HUB_CONFIG) cannot be read: {error}"))
+    })?;
+    let table: toml::Table = toml::from_str(&text).map_err(|error| {
+        ConfigError(format!("the file of settings {path:?} is not TOML: {}", error.message()))
+    })?;
     table.into_iter().map(|(name, value)| said(path, &name, value)).collect()
 }
 
 fn said(path: &str, name: &str, value: toml::Value) -> Result<(&'static str, String), ConfigError> {
-    let known = SETTINGS.iter().find(|setting| setting.name.replace('-', "_") == name && setting.name != "config");
-    let known = known.ok_or_else(|| ConfigError(format!("the file of settings {path:?} has {name:?}, which is no setting")))?;
+    let known = SETTINGS
+        .iter()
+        .find(|setting| setting.name.replace('-', "_") == name && setting.name != "config");
+    let known = known.ok_or_else(|| {
+        ConfigError(format!("the file of settings {path:?} has {name:?}, which is no setting"))
+    })?;
     let text = match value {
         toml::Value::String(text) => text,
         toml::Value::Array(items) if known.name == "allowed-origins" => {

@@ -22,7 +22,10 @@ fn a_wrong_setting_is_one_sentence_that_names_it() {
         ("log-format", "xml"),
         ("allowed-origins", "board.example.com"),
         ("issuers", "{}"),
-        ("issuers", r#"[{"issuer":"a","jwks_url":"https://a/","audience":"b","algorithms":["HS256"]}]"#),
+        (
+            "issuers",
+            r#"[{"issuer":"a","jwks_url":"https://a/","audience":"b","algorithms":["HS256"]}]"#,
+        ),
         ("token-secs", "-1"),
         ("key-requests", "many"),
         ("config", "/no/such/file.toml"),
@@ -64,15 +67,18 @@ claims = { branch_id = "main", is_anonymous = false }
 fn a_file_with_a_name_that_is_no_setting_is_refused() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"lissten = \"127.0.0.1:1\"\n").unwrap();
-    let sentence = said(&[("config", file.path().to_str().unwrap())]).settings().unwrap_err().to_string();
+    let sentence =
+        said(&[("config", file.path().to_str().unwrap())]).settings().unwrap_err().to_string();
     assert!(sentence.contains("lissten"), "{sentence}");
 }
 
 #[test]
 fn every_setting_is_documented() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/SETTINGS.md")).unwrap();
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/SETTINGS.md")).unwrap();
     for setting in SETTINGS {
-        for said in [format!("--{}", setting.name), setting.env.to_owned(), setting.help.to_owned()] {
+        for said in [format!("--{}", setting.name), setting.env.to_owned(), setting.help.to_owned()]
+        {
             assert!(page.contains(&said), "docs/SETTINGS.md lacks: {said}");
         }
     }

@@ -26,7 +26,8 @@ fn split_exponent(digits: &str) -> Option<(&str, i64)> {
         Some((mantissa, exponent)) => {
             let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
             let good = !unsigned.is_empty() && unsigned.bytes().all(|b| b.is_ascii_digit());
-            let size = if unsigned.len() > 9 { 1_000_000_000 } else { unsigned.parse().unwrap_or(0) };
+            let size =
+                if unsigned.len() > 9 { 1_000_000_000 } else { unsigned.parse().unwrap_or(0) };
             good.then_some((mantissa, if exponent.starts_with('-') { -size } else { size }))
         }
     }
@@ -93,7 +94,19 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_too_great_is_none() {
-        for text in ["", "-", ".5", "5.", "NaN", "1e", "1e400", "9223372036854775808", "1.2.3", "0x10", "1e99999999999"] {
+        for text in [
+            "",
+            "-",
+            ".5",
+            "5.",
+            "NaN",
+            "1e",
+            "1e400",
+            "9223372036854775808",
+            "1.2.3",
+            "0x10",
+            "1e99999999999",
+        ] {
             assert_eq!(milli(text), None, "{text}");
         }
     }

@@ -21,7 +21,8 @@ use crate::{
 /// The demonstration's only person.
 const EMAIL: &str = "demo@example.test";
 /// What the board says.
-const NOTE: &str = "A demonstration: a minute passes every second, and an excursion is an alarm after 20 s.";
+const NOTE: &str =
+    "A demonstration: a minute passes every second, and an excursion is an alarm after 20 s.";
 
 /// A folder that goes when this value goes, if it was made for it.
 struct Folder {
@@ -69,7 +70,8 @@ fn folder(settings: &Settings) -> anyhow::Result<Folder> {
         return Ok(Folder { path: settings.data_dir.clone(), is_temporary: false });
     }
     let path = std::env::temp_dir().join(format!("hub-demo-{}", uuid::Uuid::now_v7().simple()));
-    std::fs::create_dir_all(&path).with_context(|| format!("the folder {} cannot be made", path.display()))?;
+    std::fs::create_dir_all(&path)
+        .with_context(|| format!("the folder {} cannot be made", path.display()))?;
     Ok(Folder { path, is_temporary: true })
 }
 
@@ -78,7 +80,8 @@ async fn account(store: &Store, folder: &Path, token_secs: u32) -> anyhow::Resul
     let file = folder.join("demo.json");
     let now = SystemClock.now();
     if let Ok(text) = std::fs::read_to_string(&file) {
-        let mut kept: BootstrapOut = serde_json::from_str(&text).context("demo.json in the data folder cannot be read")?;
+        let mut kept: BootstrapOut =
+            serde_json::from_str(&text).context("demo.json in the data folder cannot be read")?;
         let (signer, _) = crate::auth::Signer::load(store, now, token_secs).await?;
         kept.token = signer.token(kept.user_id.parse()?, now)?.0;
         return Ok(kept);

@@ -72,8 +72,12 @@ async fn bootstrap(args: BootstrapArgs) -> anyhow::Result<()> {
     let mut settings = args.settings.settings()?;
     settings.migrates = true;
     let store = open_store(&settings).await?;
-    let asked =
-        Bootstrap { organization: args.organization, email: args.email, password: args.password, name: args.name };
+    let asked = Bootstrap {
+        organization: args.organization,
+        email: args.email,
+        password: args.password,
+        name: args.name,
+    };
     let made = admin::bootstrap(&store, asked, settings.token_secs, SystemClock.now()).await?;
     store.close().await;
     say(&serde_json::to_string(&made)?)

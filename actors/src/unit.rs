@@ -78,7 +78,7 @@ pub(crate) enum UnitMessage {
 }
 
 /// A hook that tests use to make an actor fail on purpose.
-pub type Fault = dyn Fn(UnitId) + Send + Sync;
+pub(crate) type Fault = dyn Fn(UnitId) + Send + Sync;
 
 /// What every unit actor works with.
 pub(crate) struct UnitTools {

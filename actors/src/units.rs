@@ -22,7 +22,7 @@ use crate::{
     shown::ShownUnit,
     site::SiteMessage,
     timers::Timers,
-    unit::{Ask, Fault, UnitMessage, UnitTools},
+    unit::{Ask, UnitMessage, UnitTools},
 };
 
 /// How often a question is asked again to an actor that ended while it was waiting. The store removes doubles.
@@ -44,7 +44,7 @@ pub struct UnitsSettings {
     /// Whether all sites are started at once, so that every timer is armed soon after a start.
     pub warm_up: bool,
     /// Called by each unit before it takes in readings: tests make actors fail with it.
-    pub fault: Option<Arc<Fault>>,
+    pub fault: Option<Arc<dyn Fn(UnitId) + Send + Sync>>,
 }
 
 impl Default for UnitsSettings {

@@ -133,6 +133,13 @@ impl OpenAlert {
     pub const fn status(&self) -> AlertStatus {
         if self.acknowledged_at.is_some() { AlertStatus::Acknowledged } else { AlertStatus::Active }
     }
+
+    /// The newest instant told of its condition. What is told next is told as of no earlier one, though a backlog
+    /// may say so: an alert never ends before it began.
+    #[must_use]
+    pub fn told_until(&self) -> Timestamp {
+        self.opened_at.max(self.confirmed_at.unwrap_or(self.opened_at))
+    }
 }
 
 /// Something that happened to an alert, to be stored and told.
@@ -154,6 +161,10 @@ impl AlertEvent {
     /// Where the alert stands after this event.
     #[must_use]
     pub fn status(&self) -> AlertStatus {
-        if self.event == AlertEventKind::Resolved { AlertStatus::Resolved } else { self.alert.status() }
+        if self.event == AlertEventKind::Resolved {
+            AlertStatus::Resolved
+        } else {
+            self.alert.status()
+        }
     }
 }

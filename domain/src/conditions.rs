@@ -4,8 +4,10 @@ use crate::{MilliCelsius, Reading, Rule, Timestamp, door::DoorState, thermal::Si
 
 /// True if `reading` says that a battery is low.
 pub(crate) fn is_battery_low(reading: &Reading, rule: &Rule) -> bool {
-    let by_charge = reading.battery_percent.is_some_and(|percent| percent <= rule.battery_low_percent);
-    let by_voltage = reading.battery_mv.zip(rule.battery_low_millivolts).is_some_and(|(mv, low)| mv < low);
+    let by_charge =
+        reading.battery_percent.is_some_and(|percent| percent <= rule.battery_low_percent);
+    let by_voltage =
+        reading.battery_mv.zip(rule.battery_low_millivolts).is_some_and(|(mv, low)| mv < low);
     by_charge || by_voltage
 }
 
@@ -14,7 +16,9 @@ pub(crate) fn is_battery_low(reading: &Reading, rule: &Rule) -> bool {
 pub(crate) fn is_battery_good(reading: &Reading, rule: &Rule) -> bool {
     match reading.battery_percent {
         Some(percent) => percent > rule.battery_clear_percent,
-        None => reading.battery_mv.zip(rule.battery_low_millivolts).is_some_and(|(mv, low)| mv >= low),
+        None => {
+            reading.battery_mv.zip(rule.battery_low_millivolts).is_some_and(|(mv, low)| mv >= low)
+        }
     }
 }
 
@@ -35,20 +39,37 @@ pub struct CoolingRun {
 
 impl CoolingRun {
     /// The run after one more reading out of range on `side`; `None` while the door stands open.
-    pub(crate) fn next(run: Option<Self>, side: Side, reading: &Reading, rule: &Rule, door: DoorState) -> Option<Self> {
+    pub(crate) fn next(
+        run: Option<Self>,
+        side: Side,
+        reading: &Reading,
+        rule: &Rule,
+        door: DoorState,
+    ) -> Option<Self> {
         if door == DoorState::Open {
             return None;
         }
-        let begin =
-            Self { side, began_at: reading.recorded_at, worst: reading.temperature, readings: 1, is_suspected: false };
+        let begin = Self {
+            side,
+            began_at: reading.recorded_at,
+            worst: reading.temperature,
+            readings: 1,
+            is_suspected: false,
+        };
         let Some(run) = run.filter(|run| run.side == side) else { return Some(begin) };
         if run.is_bettered_by(reading.temperature, rule) {
             return Some(begin);
         }
         let readings = run.readings.saturating_add(1);
         let lasted = reading.recorded_at >= run.began_at.plus_secs(rule.cooling_failure_secs);
-        let is_suspected = run.is_suspected || (lasted && readings >= rule.cooling_failure_readings);
-        Some(Self { worst: side.farther(run.worst, reading.temperature), readings, is_suspected, ..run })
+        let is_suspected =
+            run.is_suspected || (lasted && readings >= rule.cooling_failure_readings);
+        Some(Self {
+            worst: side.farther(run.worst, reading.temperature),
+            readings,
+            is_suspected,
+            ..run
+        })
     }
 
     fn is_bettered_by(&self, temperature: MilliCelsius, rule: &Rule) -> bool {

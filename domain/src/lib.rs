@@ -29,7 +29,9 @@ pub mod unit;
 pub use alert::{AlertEvent, AlertEventKind, AlertKind, AlertStatus, OpenAlert, Severity};
 pub use clock::Clock;
 pub use door::{Door, DoorState};
-pub use ids::{AlertId, AreaId, DeviceId, KeyId, OrgId, RuleId, SiteId, SourceId, UnitId, UserId, Version};
+pub use ids::{
+    AlertId, AreaId, DeviceId, KeyId, OrgId, RuleId, SiteId, SourceId, UnitId, UserId, Version,
+};
 pub use link::{Link, LinkCause, LinkState};
 pub use manual_log::{ManualLog, ManualLogState};
 pub use mode::Mode;

@@ -41,19 +41,26 @@ pub struct Link {
 
 impl Link {
     /// A link that was never seen.
-    pub const NEVER_SEEN: Self = Self { state: LinkState::NeverSeen, newest_at: None, cause: LinkCause::Sensor };
+    pub const NEVER_SEEN: Self =
+        Self { state: LinkState::NeverSeen, newest_at: None, cause: LinkCause::Sensor };
 
     /// When the link is late if nothing comes: after the missed check-ins and the grace.
     #[must_use]
     pub fn late_at(newest_at: Timestamp, rule: &Rule) -> Timestamp {
-        newest_at.plus_secs(misses(rule.expected_interval_secs, rule.late_misses)).plus_secs(rule.link_grace_secs)
+        newest_at
+            .plus_secs(misses(rule.expected_interval_secs, rule.late_misses))
+            .plus_secs(rule.link_grace_secs)
     }
 
     /// When the link is offline if nothing comes; never before it is late.
     #[must_use]
     pub fn offline_at(newest_at: Timestamp, rule: &Rule) -> Timestamp {
-        let secs = misses(rule.expected_interval_secs, rule.offline_misses).max(rule.offline_min_secs);
-        newest_at.plus_secs(secs).plus_secs(rule.link_grace_secs).max(Self::late_at(newest_at, rule))
+        let secs =
+            misses(rule.expected_interval_secs, rule.offline_misses).max(rule.offline_min_secs);
+        newest_at
+            .plus_secs(secs)
+            .plus_secs(rule.link_grace_secs)
+            .max(Self::late_at(newest_at, rule))
     }
 
     /// The next instant at which the link gets worse, and what it becomes.

@@ -216,7 +216,9 @@ impl Layer {
         let (min, max) = field.range();
         match value {
             None if !field.may_be_none() => return Err(RuleError::NotNone { field }),
-            Some(value) if !(min..=max).contains(&value) => return Err(RuleError::OutOfRange { field, min, max }),
+            Some(value) if !(min..=max).contains(&value) => {
+                return Err(RuleError::OutOfRange { field, min, max });
+            }
             None | Some(_) => {}
         }
         self.0.insert(field, value);
@@ -225,7 +227,6 @@ impl Layer {
 
     /// What this layer says of `field`: `None` if nothing, `Some(None)` for "none".
     #[must_use]
-    #[expect(clippy::option_option, reason = "silence and the value none differ")]
     pub fn get(&self, field: RuleField) -> Option<Option<i64>> {
         self.0.get(&field).copied()
     }
@@ -342,7 +343,8 @@ impl Rule {
             door_critical_secs: whole(F::DoorCriticalSecs),
             battery_low_percent: small(F::BatteryLowPercent),
             battery_clear_percent: small(F::BatteryClearPercent),
-            battery_low_millivolts: value(F::BatteryLowMillivolts).map(|v| u16::try_from(v).unwrap_or(0)),
+            battery_low_millivolts: value(F::BatteryLowMillivolts)
+                .map(|v| u16::try_from(v).unwrap_or(0)),
             manual_overdue_secs: whole(F::ManualOverdueSecs),
             manual_cadence_secs: secs(F::ManualCadenceSecs),
             ack_timeout_secs: whole(F::AckTimeoutSecs),
@@ -355,10 +357,20 @@ impl Rule {
 
     fn check(&self) -> Result<(), RuleError> {
         use RuleField as F;
-        let above = |good: bool, above, below| if good { Ok(()) } else { Err(RuleError::NotAbove { above, below }) };
+        let above = |good: bool, above, below| {
+            if good { Ok(()) } else { Err(RuleError::NotAbove { above, below }) }
+        };
         above(self.plausible_max > self.plausible_min, F::PlausibleMax, F::PlausibleMin)?;
-        above(self.door_critical_secs >= self.door_warning_secs, F::DoorCriticalSecs, F::DoorWarningSecs)?;
-        above(self.battery_clear_percent >= self.battery_low_percent, F::BatteryClearPercent, F::BatteryLowPercent)?;
+        above(
+            self.door_critical_secs >= self.door_warning_secs,
+            F::DoorCriticalSecs,
+            F::DoorWarningSecs,
+        )?;
+        above(
+            self.battery_clear_percent >= self.battery_low_percent,
+            F::BatteryClearPercent,
+            F::BatteryLowPercent,
+        )?;
         above(self.offline_misses >= self.late_misses, F::OfflineMisses, F::LateMisses)?;
         if let (Some(high), Some(low)) = (self.high_limit, self.low_limit) {
             above(high > low, F::HighLimit, F::LowLimit)?;
@@ -392,10 +404,12 @@ mod tests {
     #[test]
     fn each_field_comes_from_the_most_specific_layer_that_says_it() {
         let unit = layer(&[(RuleField::HighLimit, Some(8_000))]);
-        let organization = layer(&[(RuleField::HighLimit, Some(5_000)), (RuleField::LowLimit, Some(2_000))]);
+        let organization =
+            layer(&[(RuleField::HighLimit, Some(5_000)), (RuleField::LowLimit, Some(2_000))]);
         let layers = [(RuleLayer::Unit, &unit), (RuleLayer::Organization, &organization)];
         let explained = explain(&layers);
-        let from = |field| explained.iter().find(|r| r.field == field).map(|r| (r.value, r.from)).unwrap();
+        let from =
+            |field| explained.iter().find(|r| r.field == field).map(|r| (r.value, r.from)).unwrap();
         assert_eq!(from(RuleField::HighLimit), (Some(8_000), RuleLayer::Unit));
         assert_eq!(from(RuleField::LowLimit), (Some(2_000), RuleLayer::Organization));
         assert_eq!(from(RuleField::ConfirmHighShutSecs), (Some(600), RuleLayer::Default));
@@ -412,10 +426,17 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused() {
-        let rule = |said: &[(RuleField, Option<i64>)]| Rule::resolve(&[(RuleLayer::Unit, &layer(said))]);
+        let rule =
+            |said: &[(RuleField, Option<i64>)]| Rule::resolve(&[(RuleLayer::Unit, &layer(said))]);
         let (high, low) = (RuleField::HighLimit, RuleField::LowLimit);
-        assert!(matches!(rule(&[(high, Some(2_000)), (low, Some(2_000))]), Err(RuleError::NotAbove { .. })));
-        assert_eq!(rule(&[(high, Some(3_000)), (low, Some(2_000))]), Err(RuleError::HysteresisTooWide));
+        assert!(matches!(
+            rule(&[(high, Some(2_000)), (low, Some(2_000))]),
+            Err(RuleError::NotAbove { .. })
+        ));
+        assert_eq!(
+            rule(&[(high, Some(3_000)), (low, Some(2_000))]),
+            Err(RuleError::HysteresisTooWide)
+        );
         assert!(rule(&[(high, Some(3_001)), (low, Some(2_000))]).is_ok());
         assert!(Layer::default().set(RuleField::Hysteresis, None).is_err());
         assert!(Layer::default().set(RuleField::RestoreReadings, Some(0)).is_err());

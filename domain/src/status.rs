@@ -1,7 +1,8 @@
 //! What a unit is shown as.
 
 use crate::{
-    DoorState, LinkState, ManualLogState, MilliCelsius, PerMille, Timestamp, UnitState, alert::names, thermal::Thermal,
+    DoorState, LinkState, ManualLogState, MilliCelsius, PerMille, Timestamp, UnitState,
+    alert::names, thermal::Thermal,
 };
 
 names! {
@@ -80,7 +81,8 @@ impl UnitView {
     pub fn of(state: &UnitState) -> Self {
         let judged = || state.points.iter().filter(|point| !point.is_auxiliary());
         let thermal = state.thermal();
-        let shown = judged().filter(|p| p.temperature.is_some()).max_by_key(|p| (p.thermal(), p.newest));
+        let shown =
+            judged().filter(|p| p.temperature.is_some()).max_by_key(|p| (p.thermal(), p.newest));
         Self {
             status: Status::of(thermal, state.link.state, state.manual_log.state),
             thermal,

@@ -267,8 +267,7 @@ impl<'a> Step<'a> {
             self.state.points.iter_mut().for_each(|point| *point.side_mut(side) = SideState::Ok);
         }
         let alert = self.state.alerts.remove(index);
-        self.moved = true;
-        self.emit(AlertEventKind::Resolved, self.now, Some(by), alert);
+        self.emit(AlertEventKind::Resolved, self.now.max(alert.told_until()), Some(by), alert);
         Verdict::Done
     }
 
@@ -286,8 +285,8 @@ impl<'a> Step<'a> {
         else {
             return;
         };
-        alert.severity = Severity::Critical;
-        alert.confirmed_at = Some(confirmed_at);
+        let confirmed_at = confirmed_at.max(alert.told_until());
+        (alert.severity, alert.confirmed_at) = (Severity::Critical, Some(confirmed_at));
         let alert = alert.clone();
         self.emit(AlertEventKind::Confirmed, confirmed_at, None, alert);
     }
@@ -301,7 +300,7 @@ impl<'a> Step<'a> {
                 (None, Some(severity)) => self.open(*kind, severity, at, measured),
                 (Some(index), None) => {
                     let alert = self.state.alerts.remove(index);
-                    self.emit(AlertEventKind::Resolved, at, None, alert);
+                    self.emit(AlertEventKind::Resolved, at.max(alert.told_until()), None, alert);
                 }
                 (Some(index), Some(severity)) => self.update(index, severity, at, measured),
             }
@@ -354,7 +353,7 @@ impl<'a> Step<'a> {
         if side.is_none() && severity > alert.severity {
             alert.severity = severity;
             let alert = alert.clone();
-            self.emit(AlertEventKind::Escalated, at, None, alert);
+            self.emit(AlertEventKind::Escalated, at.max(alert.told_until()), None, alert);
         }
     }
 

@@ -43,9 +43,14 @@ mod tests {
 
     #[test]
     fn fahrenheit_converts_to_the_nearest_milli_degree() {
-        for (milli_f, milli_c) in
-            [(32_000, 0), (41_000, 5_000), (0, -17_778), (38_000, 3_333), (135_000, 57_222), (-40_000, -40_000)]
-        {
+        for (milli_f, milli_c) in [
+            (32_000, 0),
+            (41_000, 5_000),
+            (0, -17_778),
+            (38_000, 3_333),
+            (135_000, 57_222),
+            (-40_000, -40_000),
+        ] {
             assert_eq!(MilliCelsius::from_milli_fahrenheit(milli_f), Some(MilliCelsius(milli_c)));
         }
     }

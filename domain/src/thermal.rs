@@ -1,6 +1,6 @@
 //! One side of one point: too warm, or too cold, and how that begins, is confirmed and ends.
 //!
-//! **The rule that raises an alarm is [`SideState::step`] and [`SideState::expire`].** Both sides are the same
+//! **The rule that raises an alarm is `SideState::step` and `SideState::expire`.** Both sides are the same
 //! machine, each against its own limit, so a swing from too warm to too cold ends the one by its own condition
 //! and begins the other.
 

@@ -1,9 +1,6 @@
 //! One text for both databases: what differs is named in braces and filled in here.
 
-use sea_orm_migration::{
-    prelude::*,
-    sea_orm::DatabaseBackend,
-};
+use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
 
 /// Statements, for one database or both.
 pub(crate) enum Part {
@@ -58,7 +55,10 @@ macro_rules! migration {
         #[derive(sea_orm_migration::prelude::DeriveMigrationName)]
         pub(crate) struct Migration;
 
-        #[expect(elided_lifetimes_in_paths, reason = "as in the trait, whose macro needs them alike")]
+        #[expect(
+            elided_lifetimes_in_paths,
+            reason = "as in the trait, whose macro needs them alike"
+        )]
         #[sea_orm_migration::prelude::async_trait::async_trait]
         impl sea_orm_migration::prelude::MigrationTrait for Migration {
             async fn up(

@@ -63,12 +63,19 @@ impl FromRequestParts<Hub> for Caller {
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, ApiError> {
         let signed_in = SignedIn::from_request_parts(parts, hub).await?;
         let membership = chosen(&signed_in.memberships, &parts.headers)?;
-        Ok(Self { user: signed_in.identity.user, org: membership.organization.id, role: membership.role })
+        Ok(Self {
+            user: signed_in.identity.user,
+            org: membership.organization.id,
+            role: membership.role,
+        })
     }
 }
 
 /// The organization that the request names, or the caller's only one.
-fn chosen<'a>(memberships: &'a [Membership], headers: &HeaderMap) -> Result<&'a Membership, ApiError> {
+fn chosen<'a>(
+    memberships: &'a [Membership],
+    headers: &HeaderMap,
+) -> Result<&'a Membership, ApiError> {
     if let Some(named) = headers.get("x-organization-id") {
         let named = named.to_str().ok().and_then(|text| text.parse::<OrgId>().ok());
         let found = memberships.iter().find(|membership| Some(membership.organization.id) == named);

@@ -93,7 +93,17 @@ impl KeySet {
     }
 
     fn from_source(source: Source, keys: Vec<PublicKey>) -> Self {
-        Self(Arc::new(Shared { source, keys: RwLock::new(Arc::new(keys)), asked_at: Mutex::default() }))
+        Self(Arc::new(Shared {
+            source,
+            keys: RwLock::new(Arc::new(keys)),
+            asked_at: Mutex::default(),
+        }))
+    }
+
+    /// How many keys are known.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.0.keys().len()
     }
 
     /// The one key of that id that fits the algorithm. Without an id: the only key that fits, if there is but one.
@@ -126,7 +136,9 @@ impl Source {
     async fn read(&self) -> anyhow::Result<(Vec<PublicKey>, Duration)> {
         match self {
             Self::Url { client, url } => fetch(client, url).await,
-            Self::Own(store) => Ok((signing::public_keys(&store.signing_keys().await?)?, FRESH_MOST)),
+            Self::Own(store) => {
+                Ok((signing::public_keys(&store.signing_keys().await?)?, FRESH_MOST))
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ pub struct IngestKey {
 }
 
 /// A fresh key: its id, its whole text, which is shown once, and what is stored of its secret.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FreshKey {
     /// The public half.
     pub id: KeyId,
@@ -101,7 +101,8 @@ impl IngestKeys {
     /// Keys of this store, each with these rates.
     #[must_use]
     pub fn new(store: Store, rates: KeyRates) -> Self {
-        let burst = NonZeroU32::new(5_000).map_or(rates.readings, |batch| rates.readings.max(batch));
+        let burst =
+            NonZeroU32::new(5_000).map_or(rates.readings, |batch| rates.readings.max(batch));
         let readings = Quota::per_second(rates.readings).allow_burst(burst);
         Self {
             store,
@@ -119,7 +120,12 @@ impl IngestKeys {
     /// # Errors
     /// 401 for a wrong key, 429 past its rate or after too many wrong keys of that address, 503 when keys cannot be
     /// looked up.
-    pub async fn admit(&self, text: Option<&str>, from: IpAddr, now: Timestamp) -> Result<IngestKey, ApiError> {
+    pub async fn admit(
+        &self,
+        text: Option<&str>,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<IngestKey, ApiError> {
         let Some(known) = self.find(text.unwrap_or_default()).await? else {
             let wait = self.wrong.wait(&from);
             self.wrong.failed(from);
@@ -160,7 +166,8 @@ impl IngestKeys {
             None => self.look_up(id).await?,
         };
         let good = |known: &Arc<KnownKey>| {
-            is_secret(secret.as_bytes(), &known.record.secret_hash) && known.record.revoked_at.is_none()
+            is_secret(secret.as_bytes(), &known.record.secret_hash)
+                && known.record.revoked_at.is_none()
         };
         Ok(known.filter(good))
     }
@@ -181,7 +188,8 @@ impl IngestKeys {
         let before = known.touched_at.load(Ordering::Relaxed);
         let due = now.as_millis() - before >= TOUCH_EVERY_MILLIS;
         let ours = |at: &AtomicI64| {
-            at.compare_exchange(before, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            at.compare_exchange(before, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
         };
         if due && ours(&known.touched_at) {
             let (store, id) = (self.store.clone(), known.record.id);
@@ -197,7 +205,9 @@ impl IngestKeys {
 fn check(limiter: &Limiter, key: KeyId, n: NonZeroU32) -> Result<(), ApiError> {
     match limiter.check_key_n(&key, n) {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(not_until)) => Err(ApiError::TooManyRequests(not_until.wait_time_from(DefaultClock::default().now()))),
+        Ok(Err(not_until)) => {
+            Err(ApiError::TooManyRequests(not_until.wait_time_from(DefaultClock::default().now())))
+        }
         Err(_never) => Err(ApiError::TooManyRequests(Duration::from_secs(1))),
     }
 }
@@ -223,7 +233,9 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_none() {
-        for text in ["", "ftk_", "ftk__", "ftk_x_y", "abc", "ftk_00000000-0000-0000-0000-000000000000_s"] {
+        for text in
+            ["", "ftk_", "ftk__", "ftk_x_y", "abc", "ftk_00000000-0000-0000-0000-000000000000_s"]
+        {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -40,7 +40,10 @@ impl Passwords {
     #[must_use]
     pub fn new(at_once: usize) -> Self {
         let at_once = at_once.max(1);
-        Self { turns: Arc::new(Semaphore::new(at_once)), queue: Arc::new(Semaphore::new(at_once + WAITING)) }
+        Self {
+            turns: Arc::new(Semaphore::new(at_once)),
+            queue: Arc::new(Semaphore::new(at_once + WAITING)),
+        }
     }
 
     /// The argon2id hash of `password`, in PHC form.
@@ -55,7 +58,11 @@ impl Passwords {
     ///
     /// # Errors
     /// See [`PasswordError`].
-    pub async fn is_right(&self, password: String, hash: Option<String>) -> Result<bool, PasswordError> {
+    pub async fn is_right(
+        &self,
+        password: String,
+        hash: Option<String>,
+    ) -> Result<bool, PasswordError> {
         self.in_turn(move || {
             let known = hash.is_some();
             let hash = hash.or_else(|| NOBODY.clone()).unwrap_or_default();
@@ -64,7 +71,10 @@ impl Passwords {
         .await
     }
 
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
         let _place = self.queue.try_acquire().map_err(|_| PasswordError::Busy)?;
         let _turn = self.turns.acquire().await.map_err(|_| PasswordError::Failed)?;
         spawn_blocking(work).await.map_err(|_| PasswordError::Failed)
@@ -94,6 +104,11 @@ mod tests {
         assert!(passwords.is_right("open sesame".to_owned(), Some(hash.clone())).await.unwrap());
         assert!(!passwords.is_right("open sesam".to_owned(), Some(hash)).await.unwrap());
         assert!(!passwords.is_right("open sesame".to_owned(), None).await.unwrap());
-        assert!(!passwords.is_right("open sesame".to_owned(), Some("nonsense".to_owned())).await.unwrap());
+        assert!(
+            !passwords
+                .is_right("open sesame".to_owned(), Some("nonsense".to_owned()))
+                .await
+                .unwrap()
+        );
     }
 }

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use super::{issuers::PublicKey, tokens::OWN_ISSUER};
 
 /// What comes before the 32 secret bytes in the PKCS#8 form of an Ed25519 key (RFC 8410).
-const PKCS8_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// Signs the hub's own tokens.
 pub struct Signer {
@@ -48,17 +49,25 @@ impl Signer {
     ///
     /// # Errors
     /// When the store does not answer, or a key in it cannot be used.
-    pub async fn load(store: &Store, now: Timestamp, lifetime_secs: u32) -> anyhow::Result<(Self, Vec<PublicKey>)> {
+    pub async fn load(
+        store: &Store,
+        now: Timestamp,
+        lifetime_secs: u32,
+    ) -> anyhow::Result<(Self, Vec<PublicKey>)> {
         let mut keys = store.signing_keys().await.context("signing keys cannot be read")?;
         if keys.is_empty() {
-            store.add_signing_key(fresh_key(now)).await.context("a signing key cannot be stored")?;
+            store
+                .add_signing_key(fresh_key(now))
+                .await
+                .context("a signing key cannot be stored")?;
             keys = store.signing_keys().await.context("signing keys cannot be read")?;
         }
         keys.sort_by(|a, b| (a.created_at, &a.kid).cmp(&(b.created_at, &b.kid)));
         let first = keys.first().context("there is no signing key")?;
         let key = EncodingKey::from_ed_der(&first.pkcs8);
         let jwks = keys.iter().map(public_jwk).collect::<anyhow::Result<Vec<Value>>>()?;
-        let signer = Self { kid: first.kid.clone(), key, lifetime_secs, jwks: json!({ "keys": jwks }) };
+        let signer =
+            Self { kid: first.kid.clone(), key, lifetime_secs, jwks: json!({ "keys": jwks }) };
         Ok((signer, public_keys(&keys)?))
     }
 
@@ -69,11 +78,17 @@ impl Signer {
     pub fn token(&self, user: UserId, now: Timestamp) -> anyhow::Result<(String, Timestamp)> {
         let issued = now.as_millis().div_euclid(1000);
         let expires = issued + i64::from(self.lifetime_secs);
-        let claims =
-            OwnClaims { iss: OWN_ISSUER, aud: OWN_ISSUER, sub: user.to_string(), iat: issued, exp: expires };
+        let claims = OwnClaims {
+            iss: OWN_ISSUER,
+            aud: OWN_ISSUER,
+            sub: user.to_string(),
+            iat: issued,
+            exp: expires,
+        };
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.kid.clone());
-        let token = jsonwebtoken::encode(&header, &claims, &self.key).context("a token cannot be signed")?;
+        let token = jsonwebtoken::encode(&header, &claims, &self.key)
+            .context("a token cannot be signed")?;
         Ok((token, Timestamp::from_millis(expires * 1000)))
     }
 
@@ -99,7 +114,11 @@ pub fn public_keys(keys: &[SigningKey]) -> anyhow::Result<Vec<PublicKey>> {
     keys.iter()
         .map(|key| {
             let public = DecodingKey::from_ed_components(&public_point(key)?)?;
-            Ok(PublicKey { kid: Some(key.kid.clone()), algorithm: Some(Algorithm::EdDSA), key: public })
+            Ok(PublicKey {
+                kid: Some(key.kid.clone()),
+                algorithm: Some(Algorithm::EdDSA),
+                key: public,
+            })
         })
         .collect()
 }
@@ -115,5 +134,7 @@ fn public_point(key: &SigningKey) -> anyhow::Result<String> {
 
 fn public_jwk(key: &SigningKey) -> anyhow::Result<Value> {
     let x = public_point(key)?;
-    Ok(json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key.kid, "x": x }))
+    Ok(
+        json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key.kid, "x": x }),
+    )
 }

@@ -126,7 +126,8 @@ impl Verifier {
         let payload: Map<String, Value> = part(payload)?;
         let issuer = self.issuer_of(&payload).ok_or(TokenError::Invalid)?;
         let algorithm = issuer.pinned(&header).ok_or(TokenError::Invalid)?;
-        let key = issuer.keys.find(header.kid.as_deref(), algorithm).await.ok_or(TokenError::Invalid)?;
+        let key =
+            issuer.keys.find(header.kid.as_deref(), algorithm).await.ok_or(TokenError::Invalid)?;
         let good = jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, algorithm);
         if !good.unwrap_or(false) {
             return Err(TokenError::Invalid);
@@ -175,8 +176,10 @@ impl Issuer {
 
     fn judge(&self, payload: &Map<String, Value>, now: Timestamp) -> Result<Claims, TokenError> {
         let text = |name: &str| payload.get(name).and_then(Value::as_str);
-        let instant = |name: &str| payload.get(name).and_then(Value::as_number).and_then(numeric_date);
-        let subject = text("sub").filter(|subject| !subject.is_empty()).ok_or(TokenError::Invalid)?;
+        let instant =
+            |name: &str| payload.get(name).and_then(Value::as_number).and_then(numeric_date);
+        let subject =
+            text("sub").filter(|subject| !subject.is_empty()).ok_or(TokenError::Invalid)?;
         let expires_at = instant("exp").ok_or(TokenError::Invalid)?;
         let issued = instant("iat").is_some();
         let begun = !payload.contains_key("nbf")
@@ -194,7 +197,9 @@ impl Issuer {
     fn is_for_us(&self, payload: &Map<String, Value>) -> bool {
         match payload.get("aud") {
             Some(Value::String(audience)) => *audience == self.audience,
-            Some(Value::Array(audiences)) => audiences.iter().any(|audience| *audience == *self.audience),
+            Some(Value::Array(audiences)) => {
+                audiences.iter().any(|audience| *audience == *self.audience)
+            }
             _ => false,
         }
     }

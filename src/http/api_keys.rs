@@ -66,12 +66,16 @@ pub async fn create(
 ) -> Result<Created<ApiKeyOut>, ApiError> {
     caller.may(Deed::EditKeys)?;
     asked::all_good([asked::name("/name", &asked.name)])?;
-    let site: Option<SiteId> = asked.site_id.as_deref().map(|site| reference("/siteId", site)).transpose()?;
+    let site: Option<SiteId> =
+        asked.site_id.as_deref().map(|site| reference("/siteId", site)).transpose()?;
     if let Some(site) = site {
         hub.store.site(caller.org, site).await?.ok_or_else(|| unknown("/siteId"))?;
     }
     let key = FreshKey::new();
-    let made = hub.store.create_api_key(caller.org, key.id, site, &asked.name, key.secret_hash, caller.actor()).await;
+    let made = hub
+        .store
+        .create_api_key(caller.org, key.id, site, &asked.name, key.secret_hash, caller.actor())
+        .await;
     let record = made.map_err(|error| not_there(error, "/siteId"))?;
     let location = format!("/api/v1/api-keys/{}", record.id);
     Ok(Created { location, object: ApiKeyOut::of(record, Some(key.text)) })

@@ -39,7 +39,12 @@ pub struct AreaOut {
 impl From<Area> for AreaOut {
     fn from(area: Area) -> Self {
         let created_at = InstantOut(area.created_at);
-        Self { id: area.id.to_string(), site_id: area.site.to_string(), name: area.name, created_at }
+        Self {
+            id: area.id.to_string(),
+            site_id: area.site.to_string(),
+            name: area.name,
+            created_at,
+        }
     }
 }
 

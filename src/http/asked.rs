@@ -56,15 +56,22 @@ impl<T: DeserializeOwned> FromRequestParts<Hub> for Query<T> {
 ///
 /// # Errors
 /// 400 for what is none.
-pub fn query_id<T: From<Uuid>>(name: &'static str, text: Option<&str>) -> Result<Option<T>, ApiError> {
-    text.map(|text| id(text).map(T::from).ok_or_else(|| bad_query(name, "must be an id"))).transpose()
+pub fn query_id<T: From<Uuid>>(
+    name: &'static str,
+    text: Option<&str>,
+) -> Result<Option<T>, ApiError> {
+    text.map(|text| id(text).map(T::from).ok_or_else(|| bad_query(name, "must be an id")))
+        .transpose()
 }
 
 /// An instant in a query.
 ///
 /// # Errors
 /// 400 for what is none.
-pub fn query_instant(name: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
+pub fn query_instant(
+    name: &'static str,
+    text: Option<&str>,
+) -> Result<Option<Timestamp>, ApiError> {
     let hint = "must be an RFC 3339 instant with an offset";
     text.map(|text| super::instant::parse(text).ok_or_else(|| bad_query(name, hint))).transpose()
 }
@@ -141,7 +148,11 @@ pub fn note(pointer: &str, text: Option<String>) -> Result<Option<String>, ApiEr
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     let strange = |c: char| c.is_control() && c != '\n' && c != '\t' && c != '\r';
     if text.chars().count() > LONGEST_NOTE {
-        return Err(ApiError::field(pointer, "too_long", "the note is longer than 2000 characters"));
+        return Err(ApiError::field(
+            pointer,
+            "too_long",
+            "the note is longer than 2000 characters",
+        ));
     }
     if text.chars().any(strange) {
         return Err(ApiError::field(pointer, "bad_note", "the note holds a control character"));

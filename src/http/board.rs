@@ -29,7 +29,8 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
 /// Answers whatever no other route took: a file of the board, or 404.
 pub async fn serve(method: Method, uri: Uri, headers: axum::http::HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
-    let is_board = !["api", "health", "connection", "metrics", ".well-known"].contains(&first_part(path));
+    let is_board =
+        !["api", "health", "connection", "metrics", ".well-known"].contains(&first_part(path));
     if !is_board {
         return ApiError::NotFound.into_response();
     }
@@ -39,7 +40,9 @@ pub async fn serve(method: Method, uri: Uri, headers: axum::http::HeaderMap) -> 
     let name = if path.is_empty() { "index.html" } else { path };
     match Board::get(name) {
         Some(file) => answer(name, file, headers.get(IF_NONE_MATCH)),
-        None if path.is_empty() => ([(CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response(),
+        None if path.is_empty() => {
+            ([(CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response()
+        }
         None => ApiError::NotFound.into_response(),
     }
 }
@@ -50,12 +53,17 @@ fn first_part(path: &str) -> &str {
 
 fn answer(name: &str, file: EmbeddedFile, known: Option<&HeaderValue>) -> Response {
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..12]));
-    let kept = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let kept = if name.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     if known.is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response();
     }
     let kind = file.metadata.mimetype();
-    let kind = if kind.starts_with("text/") { format!("{kind}; charset=utf-8") } else { kind.to_owned() };
+    let kind =
+        if kind.starts_with("text/") { format!("{kind}; charset=utf-8") } else { kind.to_owned() };
     let headers: [(HeaderName, String); 3] =
         [(CONTENT_TYPE, kind), (CACHE_CONTROL, kept.to_owned()), (ETAG, etag)];
     (headers, file.data).into_response()

@@ -36,7 +36,8 @@ const OPENED_HERE: usize = 16 * 1024;
 /// # Errors
 /// 413 past the limit, 408 when it comes too slowly, 400 when it breaks off.
 pub async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let announced =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(ApiError::TooLarge(limit));
     }
@@ -45,7 +46,10 @@ pub async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<B
     let mut all: Vec<u8> = Vec::new();
     loop {
         let by = whole_by.min(Instant::now() + IDLE);
-        let Some(frame) = timeout_at(by, body.frame()).await.map_err(|_| ApiError::BodyTimeout)? else { break };
+        let Some(frame) = timeout_at(by, body.frame()).await.map_err(|_| ApiError::BodyTimeout)?
+        else {
+            break;
+        };
         let Ok(data) = frame.map_err(|_| ApiError::BodyBroken)?.into_data() else { continue };
         if first.len() + all.len() + data.len() > limit {
             return Err(ApiError::TooLarge(limit));
@@ -72,7 +76,9 @@ pub async fn open(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Byte
             if body.len() <= OPENED_HERE / 8 {
                 return gunzip(&body, limit);
             }
-            tokio::task::spawn_blocking(move || gunzip(&body, limit)).await.map_err(|_| ApiError::Internal)?
+            tokio::task::spawn_blocking(move || gunzip(&body, limit))
+                .await
+                .map_err(|_| ApiError::Internal)?
         }
         Some(_) => Err(ApiError::UnsupportedEncoding),
     }
@@ -165,7 +171,11 @@ pub fn is_object(json: &[u8]) -> Result<(), ApiError> {
 #[must_use]
 pub fn refusal(error: &serde_json::Error, path: &str) -> ApiError {
     if !error.is_data() {
-        return ApiError::MalformedJson(format!(" (line {}, column {})", error.line(), error.column()));
+        return ApiError::MalformedJson(format!(
+            " (line {}, column {})",
+            error.line(),
+            error.column()
+        ));
     }
     let said = error.to_string();
     let named = said.split('`').nth(1).unwrap_or_default().chars().take(64).collect::<String>();
@@ -186,7 +196,10 @@ pub fn refusal(error: &serde_json::Error, path: &str) -> ApiError {
 /// `a.b[0]` as the JSON pointer `/a/b/0`.
 fn pointer(path: &str) -> String {
     let path = path.trim_matches('.').replace('[', ".").replace(']', "");
-    path.split('.').filter(|part| !part.is_empty() && *part != "?").map(|part| format!("/{part}")).collect()
+    path.split('.')
+        .filter(|part| !part.is_empty() && *part != "?")
+        .map(|part| format!("/{part}"))
+        .collect()
 }
 
 #[cfg(test)]

@@ -73,8 +73,13 @@ pub async fn create(
 ) -> Result<Created<DeviceOut>, ApiError> {
     caller.may(Deed::EditDevices)?;
     let model = asked.model.as_deref().map_or(Ok(()), |model| asked::name("/model", model));
-    asked::all_good([asked::name("/name", &asked.name), model, eui_is_good(asked.dev_eui.as_deref())])?;
-    let unit: Option<UnitId> = asked.unit_id.as_deref().map(|unit| reference("/unitId", unit)).transpose()?;
+    asked::all_good([
+        asked::name("/name", &asked.name),
+        model,
+        eui_is_good(asked.dev_eui.as_deref()),
+    ])?;
+    let unit: Option<UnitId> =
+        asked.unit_id.as_deref().map(|unit| reference("/unitId", unit)).transpose()?;
     if let Some(unit) = unit {
         hub.store.unit(caller.org, unit).await?.ok_or_else(|| unknown("/unitId"))?;
     }

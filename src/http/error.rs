@@ -123,7 +123,11 @@ type Row = (StatusCode, &'static str, &'static str, Cow<'static, str>);
 impl ApiError {
     /// One wrong field of a body.
     #[must_use]
-    pub fn field(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn field(
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self::Invalid(vec![FieldError::new(pointer, code, detail)])
     }
 
@@ -167,7 +171,9 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::TooManyRequests(wait) => Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+            Self::TooManyRequests(wait) => {
+                Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+            }
             Self::Busy | Self::Unavailable => Some(1),
             _ => None,
         }
@@ -186,7 +192,15 @@ impl ApiError {
     pub fn problem(&self) -> Problem {
         let (status, code, title, detail) = self.row();
         let kind = format!("urn:freshtrack:problem:{code}");
-        Problem { kind, title, status: status.as_u16(), code, detail, instance: None, errors: self.errors() }
+        Problem {
+            kind,
+            title,
+            status: status.as_u16(),
+            code,
+            detail,
+            instance: None,
+            errors: self.errors(),
+        }
     }
 }
 
@@ -227,9 +241,11 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound => Self::NotFound,
             StoreError::Taken(field) => Self::Taken(field),
-            StoreError::BadCursor => {
-                Self::BadQuery(FieldError::new("cursor", "bad_cursor", "the cursor is none that this list gave"))
-            }
+            StoreError::BadCursor => Self::BadQuery(FieldError::new(
+                "cursor",
+                "bad_cursor",
+                "the cursor is none that this list gave",
+            )),
             StoreError::RuleContradiction { unit, error } => {
                 Self::field("/rule", "contradiction", format!("for the unit {unit}, {error}"))
             }

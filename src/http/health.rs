@@ -36,9 +36,11 @@ pub async fn ready(State(hub): State<Hub>) -> Response {
     let reason = if hub.is_stopping() { Some("the hub is stopping") } else { reason };
     match reason {
         None => Json(json!({ "status": "ok", "store": hub.store.backend_name() })).into_response(),
-        Some(reason) => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unavailable", "reason": reason }))).into_response()
-        }
+        Some(reason) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(json!({ "status": "unavailable", "reason": reason })),
+        )
+            .into_response(),
     }
 }
 
@@ -49,6 +51,7 @@ pub async fn metrics(State(hub): State<Hub>) -> Response {
     gauge("hub_live_sites", stats.live_sites);
     gauge("hub_quarantined_units", stats.quarantined);
     gauge("hub_readings_in_flight", stats.in_flight);
+    gauge("hub_open_sockets", hub.realtime.sessions().open());
     let stalled = hub.store.writer_stalled_for().unwrap_or_default();
     metrics::gauge!("hub_writer_stalled_seconds").set(stalled.as_secs_f64());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], hub.metrics.render()).into_response()

@@ -1,19 +1,25 @@
 //! What every request passes through: an id, a span, safe headers, numbers, and a net under panics.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Instant};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{MatchedPath, Request},
     http::{
         HeaderName, HeaderValue, StatusCode,
         header::{
-            CONTENT_LENGTH, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+            CONTENT_LENGTH, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+            X_FRAME_OPTIONS,
         },
     },
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt as _;
+use tokio::time::timeout;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -21,6 +27,9 @@ use super::{
     error::{ApiError, Problem},
     linger::Lent,
 };
+
+/// No request takes longer, whatever it waits for.
+const LONGEST: Duration = Duration::from_secs(60);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -39,17 +48,24 @@ pub async fn around(mut request: Request, next: Next) -> Response {
     let method = method_name(request.method().as_str());
     let span = tracing::info_span!("request", request.id = %id, method, route);
     let body = Lent::of(&mut request);
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let answer = timeout(LONGEST, AssertUnwindSafe(next.run(request)).catch_unwind());
     let mut response = match answer.instrument(span.clone()).await {
-        Ok(response) => response,
-        Err(panic) => span.in_scope(|| caught(panic.as_ref())),
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => span.in_scope(|| caught(panic.as_ref())),
+        Err(_) => ApiError::Unavailable.into_response(),
     };
     finish(&mut response, id);
     let status = response.status();
     if let Some(rest) = body.filter(|_| status.is_client_error() || status.is_server_error()) {
         rest.drain().await;
     }
-    span.in_scope(|| tracing::debug!(status = status.as_u16(), duration_ms = begun.elapsed().as_millis(), "answered"));
+    span.in_scope(|| {
+        tracing::debug!(
+            status = status.as_u16(),
+            duration_ms = begun.elapsed().as_millis(),
+            "answered"
+        )
+    });
     count(route, method, status, begun);
     response
 }
@@ -88,10 +104,14 @@ fn count(route: String, method: &'static str, status: StatusCode, begun: Instant
         _ => "5xx",
     };
     metrics::counter!("hub_http_requests_total", "route" => route.clone(), "method" => method, "status" => class).increment(1);
-    metrics::histogram!("hub_http_request_seconds", "route" => route).record(begun.elapsed().as_secs_f64());
+    metrics::histogram!("hub_http_request_seconds", "route" => route)
+        .record(begun.elapsed().as_secs_f64());
 }
 
 /// The method as a label: there is no end of the methods that a client may think of.
 fn method_name(method: &str) -> &'static str {
-    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"].into_iter().find(|known| *known == method).unwrap_or("other")
+    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+        .into_iter()
+        .find(|known| *known == method)
+        .unwrap_or("other")
 }

@@ -50,8 +50,14 @@ const COMPRESSED_FROM: u64 = 1024;
 
 /// Everything that the hub answers.
 pub fn router(hub: Hub, origins: &[HeaderValue]) -> Router {
-    let compressed = CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_FROM)));
-    let open = Router::new().merge(tree()).merge(people()).merge(operations()).fallback(board::serve).layer(compressed);
+    let compressed = CompressionLayer::new()
+        .compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_FROM)));
+    let open = Router::new()
+        .merge(tree())
+        .merge(people())
+        .merge(operations())
+        .fallback(board::serve)
+        .layer(compressed);
     open.merge(senders())
         .method_not_allowed_fallback(|| async { error::ApiError::MethodNotAllowed.into_response() })
         .layer(cors(origins))
@@ -114,7 +120,8 @@ fn operations() -> Router<Hub> {
 
 /// Pages of other origins may call only if they are listed.
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
-    let headers = ["x-organization-id", "x-stack-access-token", "x-api-key"].map(HeaderName::from_static);
+    let headers =
+        ["x-organization-id", "x-stack-access-token", "x-api-key"].map(HeaderName::from_static);
     CorsLayer::new()
         .allow_origin(origins.to_vec())
         .allow_methods([Method::GET, Method::POST, Method::DELETE])

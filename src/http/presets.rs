@@ -25,7 +25,9 @@ pub struct PresetOut {
 impl PresetOut {
     fn of(preset: &Preset) -> Self {
         let limits = preset.layer();
-        let limits = limits.iter().map(|(field, value): (RuleField, _)| (field.name().to_owned(), rules::shown(field, value)));
+        let limits = limits.iter().map(|(field, value): (RuleField, _)| {
+            (field.name().to_owned(), rules::shown(field, value))
+        });
         Self {
             id: preset.id,
             name: preset.name,
@@ -53,7 +55,11 @@ pub fn usable(pointer: &str, id: Option<&str>) -> Result<(), FieldError> {
     let Some(id) = id else { return Ok(()) };
     match Preset::find(id) {
         Some(preset) if preset.is_supported() => Ok(()),
-        Some(_) => Err(FieldError::new(pointer, "unsupported_preset", "the hub cannot judge by this preset yet")),
+        Some(_) => Err(FieldError::new(
+            pointer,
+            "unsupported_preset",
+            "the hub cannot judge by this preset yet",
+        )),
         None => Err(FieldError::new(pointer, "unknown_preset", "there is no such preset")),
     }
 }

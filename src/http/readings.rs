@@ -89,7 +89,9 @@ impl From<Uplink> for FrameOut {
             f_cnt: frame.f_cnt,
             f_port: frame.f_port,
             payload: STANDARD.encode(&frame.payload),
-            decoded_payload: frame.decoded_payload.and_then(|json| RawValue::from_string(json).ok()),
+            decoded_payload: frame
+                .decoded_payload
+                .and_then(|json| RawValue::from_string(json).ok()),
             recorded_at: InstantOut(frame.recorded_at),
             received_at: InstantOut(frame.received_at),
             rssi: frame.rssi_dbm,

@@ -61,7 +61,9 @@ impl From<AlertRule> for RuleOut {
             scope: rule.scope.name(),
             scope_id: rule.scope_id.to_string(),
             version: rule.version,
-            rule: said.map(|(field, value)| (field.name().to_owned(), shown(field, value))).collect(),
+            rule: said
+                .map(|(field, value)| (field.name().to_owned(), shown(field, value)))
+                .collect(),
             created_at: InstantOut(rule.created_at),
             updated_at: InstantOut(rule.updated_at),
         }
@@ -143,7 +145,8 @@ pub async fn effective(
     Id(unit): Id<UnitId>,
 ) -> Result<Json<EffectiveOut>, ApiError> {
     caller.may(Deed::Read)?;
-    let (version, fields) = hub.store.effective_rule(caller.org, unit).await?.ok_or(ApiError::NotFound)?;
+    let (version, fields) =
+        hub.store.effective_rule(caller.org, unit).await?.ok_or(ApiError::NotFound)?;
     let shape = |resolved: Resolved| {
         let Resolved { field, value, from } = resolved;
         let shown = serde_json::json!({ "value": shown(field, value), "unit": unit_name(field), "from": from.name() });
@@ -169,14 +172,31 @@ pub async fn fields(_caller: Caller) -> Json<Listed<FieldOut>> {
 }
 
 /// The scope that is meant, if the caller may set its rule and it is theirs.
-async fn scope_of(hub: &Hub, caller: &Caller, asked: &RuleIn) -> Result<(RuleLayer, Uuid), ApiError> {
-    let named = || asked.scope_id.as_deref().ok_or_else(|| ApiError::field("/scopeId", "missing_field", "scopeId is missing"));
+async fn scope_of(
+    hub: &Hub,
+    caller: &Caller,
+    asked: &RuleIn,
+) -> Result<(RuleLayer, Uuid), ApiError> {
+    let named = || {
+        asked
+            .scope_id
+            .as_deref()
+            .ok_or_else(|| ApiError::field("/scopeId", "missing_field", "scopeId is missing"))
+    };
     match asked.scope.as_str() {
         "organization" => {
             caller.may(Deed::EditRules)?;
-            let id = asked.scope_id.as_deref().map(|id| reference::<OrgId>("/scopeId", id)).transpose()?;
+            let id = asked
+                .scope_id
+                .as_deref()
+                .map(|id| reference::<OrgId>("/scopeId", id))
+                .transpose()?;
             let good = id.is_none_or(|id| id == caller.org);
-            if good { Ok((RuleLayer::Organization, caller.org.0)) } else { Err(unknown("/scopeId")) }
+            if good {
+                Ok((RuleLayer::Organization, caller.org.0))
+            } else {
+                Err(unknown("/scopeId"))
+            }
         }
         "site" => {
             caller.may(Deed::EditRules)?;
@@ -190,7 +210,9 @@ async fn scope_of(hub: &Hub, caller: &Caller, asked: &RuleIn) -> Result<(RuleLay
             hub.store.unit(caller.org, id).await?.ok_or_else(|| unknown("/scopeId"))?;
             Ok((RuleLayer::Unit, id.0))
         }
-        _ => Err(ApiError::field("/scope", "bad_scope", "scope must be organization, site or unit")),
+        _ => {
+            Err(ApiError::field("/scope", "bad_scope", "scope must be organization, site or unit"))
+        }
     }
 }
 
@@ -199,7 +221,9 @@ async fn tell_units(hub: &Hub, scope: RuleLayer, id: Uuid) -> Result<(), ApiErro
     let scope = match scope {
         RuleLayer::Unit => RuleScope::Unit(id.into()),
         RuleLayer::Site => RuleScope::Site(id.into()),
-        RuleLayer::Organization | RuleLayer::Preset | RuleLayer::Default => RuleScope::Organization(id.into()),
+        RuleLayer::Organization | RuleLayer::Preset | RuleLayer::Default => {
+            RuleScope::Organization(id.into())
+        }
     };
     match hub.units.rules_changed(scope).await {
         Ok(()) | Err(AskError::UnknownUnit) => Ok(()),
@@ -212,7 +236,13 @@ fn layer(asked: &RuleIn) -> Result<Layer, ApiError> {
     let fahrenheit = match asked.temperature_unit.as_deref() {
         None | Some("C") => false,
         Some("F") => true,
-        Some(_) => return Err(ApiError::field("/temperatureUnit", "bad_unit", "temperatureUnit must be C or F")),
+        Some(_) => {
+            return Err(ApiError::field(
+                "/temperatureUnit",
+                "bad_unit",
+                "temperatureUnit must be C or F",
+            ));
+        }
     };
     let (mut layer, mut errors) = (Layer::default(), Vec::new());
     for (name, value) in &asked.rule.0 {
@@ -227,7 +257,8 @@ fn layer(asked: &RuleIn) -> Result<Layer, ApiError> {
 type Wrong = (&'static str, String);
 
 fn say(layer: &mut Layer, name: &str, value: &RawValue, fahrenheit: bool) -> Result<(), Wrong> {
-    let field = RuleField::parse(name).ok_or(("unknown_field", "there is no such field in a rule".to_owned()))?;
+    let field = RuleField::parse(name)
+        .ok_or(("unknown_field", "there is no such field in a rule".to_owned()))?;
     let value = match value.get() {
         "null" => None,
         text => Some(measured(field, text, fahrenheit)?),
@@ -237,7 +268,8 @@ fn say(layer: &mut Layer, name: &str, value: &RawValue, fahrenheit: bool) -> Res
 
 /// The number in `text` in the field's own measure.
 fn measured(field: RuleField, text: &str, fahrenheit: bool) -> Result<i64, Wrong> {
-    let milli = decimal::milli(text).ok_or(("wrong_type", format!("{} must be a number", field.name())))?;
+    let milli =
+        decimal::milli(text).ok_or(("wrong_type", format!("{} must be a number", field.name())))?;
     match field.measure() {
         Measure::Temperature if fahrenheit => match MilliCelsius::from_milli_fahrenheit(milli) {
             Some(temperature) => Ok(temperature.0.into()),
@@ -245,7 +277,11 @@ fn measured(field: RuleField, text: &str, fahrenheit: bool) -> Result<i64, Wrong
         },
         Measure::Degrees if fahrenheit => Ok(five_ninths(milli)),
         Measure::Temperature | Measure::Degrees => Ok(milli),
-        Measure::Seconds | Measure::Count | Measure::Percent | Measure::Millivolts if milli % 1000 == 0 => Ok(milli / 1000),
+        Measure::Seconds | Measure::Count | Measure::Percent | Measure::Millivolts
+            if milli % 1000 == 0 =>
+        {
+            Ok(milli / 1000)
+        }
         Measure::Seconds | Measure::Count | Measure::Percent | Measure::Millivolts => {
             Err(("wrong_type", format!("{} must be a whole number", field.name())))
         }
@@ -264,7 +300,9 @@ fn in_words(error: RuleError) -> String {
             let (min, max) = (shown(field, Some(min)), shown(field, Some(max)));
             format!("{} must be from {min} to {max} {}", field.name(), unit_name(field))
         }
-        RuleError::NotNone { .. } | RuleError::NotAbove { .. } | RuleError::HysteresisTooWide => error.to_string(),
+        RuleError::NotNone { .. } | RuleError::NotAbove { .. } | RuleError::HysteresisTooWide => {
+            error.to_string()
+        }
     }
 }
 
@@ -306,7 +344,9 @@ mod tests {
     #[test]
     fn limits_and_differences_convert_each_in_its_own_way() {
         let rule = json!({ "highLimit": 41, "hysteresis": 0.9, "confirmHighShutSecs": 900, "lowLimit": null });
-        let layer = layer_of(json!({ "scope": "organization", "temperatureUnit": "F", "rule": rule })).unwrap();
+        let layer =
+            layer_of(json!({ "scope": "organization", "temperatureUnit": "F", "rule": rule }))
+                .unwrap();
         assert_eq!(layer.get(RuleField::HighLimit), Some(Some(5_000)));
         assert_eq!(layer.get(RuleField::Hysteresis), Some(Some(500)));
         assert_eq!(layer.get(RuleField::ConfirmHighShutSecs), Some(Some(900)));
@@ -317,18 +357,23 @@ mod tests {
     #[test]
     fn each_wrong_field_is_told() {
         let rule = json!({ "highLimit": "8", "hihgLimit": 8, "restoreReadings": 2.5, "confirmLowShutSecs": -1, "hysteresis": null });
-        let Err(ApiError::Invalid(errors)) = layer_of(json!({ "scope": "unit", "rule": rule })) else {
+        let Err(ApiError::Invalid(errors)) = layer_of(json!({ "scope": "unit", "rule": rule }))
+        else {
             panic!("the rule is refused");
         };
-        let mut told: Vec<_> = errors.iter().map(|error| (error.pointer.as_str(), error.code)).collect();
+        let mut told: Vec<_> =
+            errors.iter().map(|error| (error.pointer.as_str(), error.code)).collect();
         told.sort_unstable();
-        assert_eq!(told, [
-            ("/rule/confirmLowShutSecs", "out_of_range"),
-            ("/rule/highLimit", "wrong_type"),
-            ("/rule/hihgLimit", "unknown_field"),
-            ("/rule/hysteresis", "out_of_range"),
-            ("/rule/restoreReadings", "wrong_type"),
-        ]);
+        assert_eq!(
+            told,
+            [
+                ("/rule/confirmLowShutSecs", "out_of_range"),
+                ("/rule/highLimit", "wrong_type"),
+                ("/rule/hihgLimit", "unknown_field"),
+                ("/rule/hysteresis", "out_of_range"),
+                ("/rule/restoreReadings", "wrong_type"),
+            ]
+        );
     }
 
     #[test]

@@ -9,12 +9,11 @@ use hub_store::records::{Membership, User};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    body,
-    error::ApiError,
-    server::Peer,
-};
+use super::{body, error::ApiError, server::Peer};
 use crate::{app::Hub, auth::caller::SignedIn, wire::InstantOut};
+
+/// No address is longer (RFC 5321), and failures are remembered by it, in characters.
+const LONGEST_EMAIL: usize = 254;
 
 /// E-mail and password.
 #[derive(Deserialize)]
@@ -79,7 +78,7 @@ pub async fn sign_in(
     ConnectInfo(peer): ConnectInfo<Peer>,
     body::Json(asked): body::Json<SignInIn>,
 ) -> Result<Json<TokenOut>, ApiError> {
-    let email = asked.email.trim().to_lowercase();
+    let email: String = asked.email.trim().to_lowercase().chars().take(LONGEST_EMAIL).collect();
     let waits = [hub.failed_by_email.wait(&email), hub.failed_by_address.wait(&peer.0.ip())];
     if let Some(wait) = waits.into_iter().flatten().max() {
         return Err(ApiError::TooManyRequests(wait));

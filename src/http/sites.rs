@@ -75,7 +75,8 @@ pub async fn create(
 ) -> Result<Created<SiteOut>, ApiError> {
     caller.may(Deed::EditTree)?;
     asked::all_good([asked::name("/name", &asked.name), zone("/timezone", &asked.timezone)])?;
-    let site = hub.store.create_site(caller.org, &asked.name, &asked.timezone, caller.actor()).await?;
+    let site =
+        hub.store.create_site(caller.org, &asked.name, &asked.timezone, caller.actor()).await?;
     Ok(Created { location: format!("/api/v1/sites/{}", site.id), object: site.into() })
 }
 
@@ -108,6 +109,12 @@ pub async fn get(
 
 /// Takes the name of an IANA time zone.
 fn zone(pointer: &str, text: &str) -> Result<(), FieldError> {
-    let unknown = || FieldError::new(pointer, "bad_timezone", "the time zone is no IANA name such as Europe/Berlin");
+    let unknown = || {
+        FieldError::new(
+            pointer,
+            "bad_timezone",
+            "the time zone is no IANA name such as Europe/Berlin",
+        )
+    };
     text.parse::<chrono_tz::Tz>().map(drop).map_err(|_| unknown())
 }

@@ -86,7 +86,8 @@ pub async fn create(
     asked::all_good([asked::name("/name", &asked.name)])?;
     let secret = fresh_secret();
     let hash = sha256(secret.as_bytes());
-    let made = hub.store.create_ttn_connection(caller.org, &asked.name, hash, caller.actor()).await?;
+    let made =
+        hub.store.create_ttn_connection(caller.org, &asked.name, hash, caller.actor()).await?;
     let location = format!("/api/v1/ttn-connections/{}", made.id);
     Ok(Created { location, object: ConnectionOut::of(made, Some(secret)) })
 }

@@ -86,12 +86,16 @@ pub async fn create(
     body::Json(asked): body::Json<UnitIn>,
 ) -> Result<Created<UnitOut>, ApiError> {
     caller.may(Deed::EditTree)?;
-    asked::all_good([asked::name("/name", &asked.name), presets::usable("/preset", asked.preset.as_deref())])?;
+    asked::all_good([
+        asked::name("/name", &asked.name),
+        presets::usable("/preset", asked.preset.as_deref()),
+    ])?;
     let site: SiteId = reference("/siteId", &asked.site_id)?;
     let area = asked.area_id.as_deref().map(|area| reference("/areaId", area)).transpose()?;
     is_area_of(&hub, &caller, site, area).await?;
     let preset = asked.preset.as_deref();
-    let made = hub.store.create_unit(caller.org, site, area, &asked.name, preset, caller.actor()).await;
+    let made =
+        hub.store.create_unit(caller.org, site, area, &asked.name, preset, caller.actor()).await;
     let unit = made.map_err(|error| not_there(error, "/siteId"))?;
     if let Err(error) = hub.units.unit_created(unit.id).await {
         tracing::warn!(unit.id = %unit.id, %error, "a new unit is not live yet"); // its first reading starts it
@@ -137,7 +141,12 @@ async fn live(hub: &Hub, unit: UnitId) -> Result<Live, ApiError> {
     Ok(Live(hub.units.show(unit).await?))
 }
 
-async fn is_area_of(hub: &Hub, caller: &Caller, site: SiteId, area: Option<AreaId>) -> Result<(), ApiError> {
+async fn is_area_of(
+    hub: &Hub,
+    caller: &Caller,
+    site: SiteId,
+    area: Option<AreaId>,
+) -> Result<(), ApiError> {
     let Some(area) = area else { return Ok(()) };
     let found = hub.store.area(caller.org, area).await?;
     found.filter(|area| area.site == site).map(drop).ok_or_else(|| unknown("/areaId"))

@@ -53,10 +53,16 @@ impl Message {
         let eui = eui.as_deref().and_then(dev_eui).ok_or_else(no_eui)?;
         let at = frame.received_at.as_deref().or(self.received_at.as_deref());
         let recorded_at = at.map_or(Some(now), instant::parse).ok_or_else(bad_time)?;
-        let payload = STANDARD.decode(frame.frm_payload.as_deref().unwrap_or_default()).map_err(|_| bad_payload())?;
+        let payload = STANDARD
+            .decode(frame.frm_payload.as_deref().unwrap_or_default())
+            .map_err(|_| bad_payload())?;
         let session = frame.session_key_id.unwrap_or_default();
         if session.len() > 256 {
-            return Err(ApiError::field("/uplink_message/session_key_id", "too_long", "the session key id is too long"));
+            return Err(ApiError::field(
+                "/uplink_message/session_key_id",
+                "too_long",
+                "the session key id is too long",
+            ));
         }
         let payload_hash = if session.is_empty() { hash(frame.f_port, &payload) } else { [0; 32] };
         Ok(Some(Uplink {
@@ -85,7 +91,9 @@ fn hash(port: Option<i16>, payload: &[u8]) -> [u8; 32] {
 }
 
 fn best(receptions: Vec<Reception>) -> Option<i16> {
-    let whole = |rssi: f64| crate::decimal::milli(&rssi.to_string()).and_then(|milli| i16::try_from(milli / 1000).ok());
+    let whole = |rssi: f64| {
+        crate::decimal::milli(&rssi.to_string()).and_then(|milli| i16::try_from(milli / 1000).ok())
+    };
     receptions.into_iter().filter_map(|reception| reception.rssi.and_then(whole)).max()
 }
 
@@ -94,7 +102,11 @@ fn no_eui() -> ApiError {
 }
 
 fn bad_time() -> ApiError {
-    ApiError::field("/uplink_message/received_at", "bad_instant", "received_at must be an RFC 3339 instant with an offset")
+    ApiError::field(
+        "/uplink_message/received_at",
+        "bad_instant",
+        "received_at must be an RFC 3339 instant with an offset",
+    )
 }
 
 fn bad_payload() -> ApiError {

@@ -9,8 +9,16 @@ use serde_json::{Map, Value};
 use crate::decimal;
 
 /// Names of the sensor's own temperature.
-const AMBIENT: &[&str] =
-    &["temperature", "temp", "tempcsht", "airtemperature", "ambienttemperature", "sensortemperature", "onboardtemperature", "internaltemperature"];
+const AMBIENT: &[&str] = &[
+    "temperature",
+    "temp",
+    "tempcsht",
+    "airtemperature",
+    "ambienttemperature",
+    "sensortemperature",
+    "onboardtemperature",
+    "internaltemperature",
+];
 /// Names of what probes measured, and the channel of each.
 const PROBES: &[(&str, &str)] = &[
     ("tempcds", "probe1"),
@@ -28,14 +36,19 @@ const PROBES: &[(&str, &str)] = &[
     ("tempblack", "probe3"),
 ];
 /// Names of the temperature of a sensor's own circuit board.
-const BOARD: &[&str] = &["temperatureboard", "boardtemperature", "chiptemperature", "mcutemperature"];
+const BOARD: &[&str] =
+    &["temperatureboard", "boardtemperature", "chiptemperature", "mcutemperature"];
 /// Names of relative humidity.
-const HUMIDITY: &[&str] = &["humidity", "humsht", "humi", "hum", "relativehumidity", "airhumidity", "ambienthumidity"];
+const HUMIDITY: &[&str] =
+    &["humidity", "humsht", "humi", "hum", "relativehumidity", "airhumidity", "ambienthumidity"];
 /// Names of a battery's charge, and of its voltage in volts or millivolts.
-const CHARGE: &[&str] = &["batterylevel", "batterypercent", "batterypercentage", "batteryremaining"];
-const VOLTAGE: &[&str] = &["batv", "batteryvoltage", "batteryvolt", "volt", "vdd", "vbat", "batvoltage", "battvolt"];
+const CHARGE: &[&str] =
+    &["batterylevel", "batterypercent", "batterypercentage", "batteryremaining"];
+const VOLTAGE: &[&str] =
+    &["batv", "batteryvoltage", "batteryvolt", "volt", "vdd", "vbat", "batvoltage", "battvolt"];
 /// Names of a door.
-const DOOR: &[&str] = &["open", "door", "dooropen", "doorstatus", "dooropenstatus", "doorstate", "magnetstatus"];
+const DOOR: &[&str] =
+    &["open", "door", "dooropen", "doorstatus", "dooropenstatus", "doorstate", "magnetstatus"];
 /// Names that only frames of settings and versions have.
 const SETTINGS: &[&str] = &["cmd", "swver", "hwver", "datecode", "msgtype"];
 
@@ -143,11 +156,17 @@ impl<'a> Payload<'a> {
         let measured = |channel: Channel, milli, hottest| {
             Some(Measured { channel, temperature: believed(milli, hottest)?, humidity: None, at })
         };
-        let ambient = self.number(AMBIENT).and_then(|milli| measured(Channel::TEMPERATURE, milli, HOTTEST_AMBIENT));
-        let probes = PROBES.iter().filter(|(name, _)| self.is_connected(name)).filter_map(|(name, channel)| {
-            measured(Channel::parse(channel)?, milli(self.get(name)?)?, HOTTEST_PROBE)
-        });
-        let board = self.number(BOARD).and_then(|milli| measured(Channel::parse("board")?, milli, HOTTEST_AMBIENT));
+        let ambient = self
+            .number(AMBIENT)
+            .and_then(|milli| measured(Channel::TEMPERATURE, milli, HOTTEST_AMBIENT));
+        let probes = PROBES.iter().filter(|(name, _)| self.is_connected(name)).filter_map(
+            |(name, channel)| {
+                measured(Channel::parse(channel)?, milli(self.get(name)?)?, HOTTEST_PROBE)
+            },
+        );
+        let board = self
+            .number(BOARD)
+            .and_then(|milli| measured(Channel::parse("board")?, milli, HOTTEST_AMBIENT));
         let mut all: Vec<Measured> = Vec::new();
         for one in ambient.into_iter().chain(probes).chain(board) {
             if all.iter().all(|before| before.channel != one.channel) {
@@ -159,7 +178,8 @@ impl<'a> Payload<'a> {
 
     /// Some decoders say of a thermistor whether it is there; it reads 0 °C where it is not.
     fn is_connected(&self, name: &str) -> bool {
-        name != "extthermistortemperature" || self.get("thermistorproperlyconnected") != Some(&Value::Bool(false))
+        name != "extthermistortemperature"
+            || self.get("thermistorproperlyconnected") != Some(&Value::Bool(false))
     }
 
     fn humidity(&self) -> Option<PerMille> {
@@ -168,7 +188,9 @@ impl<'a> Payload<'a> {
 
     fn charge(&self) -> Option<u8> {
         let named = self.number(CHARGE);
-        let plain = || self.number(&["battery"]).filter(|milli| self.has(VOLTAGE) || !VOLTS.contains(milli));
+        let plain = || {
+            self.number(&["battery"]).filter(|milli| self.has(VOLTAGE) || !VOLTS.contains(milli))
+        };
         let milli = named.or_else(plain).filter(|milli| (0..=100_000).contains(milli))?;
         u8::try_from((milli + 500) / 1000).ok()
     }

@@ -16,16 +16,21 @@ fn channel(reading: &Value) -> String {
 /// The temperatures that are expected of a vector, as (channel, thousandths, Unix seconds).
 fn expected(vector: &Value) -> Vec<(String, i64, Option<i64>)> {
     let readings = vector["expect"]["readings"].as_array().unwrap().iter();
-    let temperatures = readings.filter(|reading| reading["kind"] == "temperature" && reading["plausible"] != false);
-    let mut all: Vec<_> =
-        temperatures.map(|one| (channel(one), milli(&one["value"]).unwrap(), one["at"].as_i64())).collect();
+    let temperatures = readings
+        .filter(|reading| reading["kind"] == "temperature" && reading["plausible"] != false);
+    let mut all: Vec<_> = temperatures
+        .map(|one| (channel(one), milli(&one["value"]).unwrap(), one["at"].as_i64()))
+        .collect();
     all.sort();
     all
 }
 
 fn read(decoded: &Decoded, of_history: bool) -> Vec<(String, i64, Option<i64>)> {
-    let seconds = |measured: &Measured| measured.at.filter(|_| of_history).map(|at| at.as_millis() / 1000);
-    let shape = |one: &Measured| (one.channel.as_str().to_owned(), i64::from(one.temperature.0), seconds(one));
+    let seconds =
+        |measured: &Measured| measured.at.filter(|_| of_history).map(|at| at.as_millis() / 1000);
+    let shape = |one: &Measured| {
+        (one.channel.as_str().to_owned(), i64::from(one.temperature.0), seconds(one))
+    };
     let mut all: Vec<_> = decoded.temperatures.iter().map(shape).collect();
     all.sort();
     all
@@ -33,13 +38,25 @@ fn read(decoded: &Decoded, of_history: bool) -> Vec<(String, i64, Option<i64>)> 
 
 #[test]
 fn published_payloads_are_read_as_the_contract_says() {
-    let Some(text) = hub_testkit::shared::text("contracts/lorawan-vectors/cold-chain-vectors.json") else { return };
+    let Some(text) = hub_testkit::shared::text("contracts/lorawan-vectors/cold-chain-vectors.json")
+    else {
+        return;
+    };
     let file: Value = serde_json::from_str(&text).unwrap();
     let (mut agreed, mut differing) = (0, Vec::new());
-    for vector in file["vectors"].as_array().unwrap().iter().filter(|vector| vector["output"]["data"].is_object()) {
+    for vector in file["vectors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|vector| vector["output"]["data"].is_object())
+    {
         let decoded = Decoded::of(&vector["output"]["data"].to_string());
         let of_history = vector["output"]["data"]["history"].is_array();
-        let door = vector["expect"]["readings"].as_array().unwrap().iter().find(|one| one["kind"] == "door");
+        let door = vector["expect"]["readings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["kind"] == "door");
         let door = door.map(|door| door["value"] == "open");
         if read(&decoded, of_history) == expected(vector) && decoded.door_open == door {
             agreed += 1;
@@ -47,15 +64,25 @@ fn published_payloads_are_read_as_the_contract_says() {
             differing.push(vector["id"].as_str().unwrap().to_owned());
         }
     }
-    let surprising: Vec<_> =
-        differing.iter().filter(|id| !BEYOND_NAMES.iter().any(|known| id.starts_with(known))).collect();
+    let surprising: Vec<_> = differing
+        .iter()
+        .filter(|id| !BEYOND_NAMES.iter().any(|known| id.starts_with(known)))
+        .collect();
     assert!(surprising.is_empty(), "{surprising:#?}");
     assert!(agreed >= 120, "only {agreed} agree; others: {differing:#?}");
 }
 
 #[test]
 fn what_an_absent_probe_reads_is_no_temperature() {
-    for sentinel in [json!(327.67), json!(-327.68), json!(3276.7), json!(-393.28), json!(19671.13), json!(null), json!("x")] {
+    for sentinel in [
+        json!(327.67),
+        json!(-327.68),
+        json!(3276.7),
+        json!(-393.28),
+        json!(19671.13),
+        json!(null),
+        json!("x"),
+    ] {
         let payload = json!({ "TempC_SHT": 1.3, "TempC_DS": sentinel });
         let decoded = Decoded::of(&payload.to_string());
         assert_eq!(read(&decoded, false), [("temperature".to_owned(), 1_300, None)], "{payload}");
@@ -71,7 +98,10 @@ fn a_battery_is_volts_or_percent_by_its_name_and_size() {
     assert_eq!(battery(json!({ "battery": 50 })), (Some(50), None));
     assert_eq!(battery(json!({ "battery": 3.6 })), (None, Some(3_600)));
     assert_eq!(battery(json!({ "vdd": 3616 })), (None, Some(3_616)));
-    assert_eq!(battery(json!({ "battery_voltage": { "value": 3.093, "unit": "V" } })), (None, Some(3_093)));
+    assert_eq!(
+        battery(json!({ "battery_voltage": { "value": 3.093, "unit": "V" } })),
+        (None, Some(3_093))
+    );
     assert_eq!(battery(json!({ "battery": 3, "BatV": 2.9 })), (Some(3), Some(2_900)));
     assert_eq!(battery(json!({ "battery": -1 })), (None, None));
 }

@@ -51,10 +51,17 @@ pub async fn webhook(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn admit(hub: &Hub, peer: Peer, id: Uuid, headers: &HeaderMap) -> Result<TtnConnection, ApiError> {
+async fn admit(
+    hub: &Hub,
+    peer: Peer,
+    id: Uuid,
+    headers: &HeaderMap,
+) -> Result<TtnConnection, ApiError> {
     let connection = hub.store.find_ttn_connection(id).await?;
     let own = headers.get(SECRET_HEADER).map(|value| value.as_bytes());
-    let authorization = || headers.get(AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?)).map(str::as_bytes);
+    let authorization = || {
+        headers.get(AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?)).map(str::as_bytes)
+    };
     let secret = own.or_else(authorization).unwrap_or_default();
     let expected = connection.as_ref().map_or([0; 32], |connection| connection.secret_hash);
     let good = is_secret(secret, &expected);
@@ -69,13 +76,17 @@ async fn admit(hub: &Hub, peer: Peer, id: Uuid, headers: &HeaderMap) -> Result<T
 
 async fn take_in(hub: &Hub, uplink: &Uplink) -> Result<(), ApiError> {
     let kept = hub.store.keep_uplink(uplink).await?;
-    metrics::counter!("hub_uplinks_total", "copy" => if kept.is_new { "first" } else { "later" }).increment(1);
+    metrics::counter!("hub_uplinks_total", "copy" => if kept.is_new { "first" } else { "later" })
+        .increment(1);
     if kept.is_settled {
         return Ok(()); // its readings are durable
     }
     let frame = kept.uplink;
     match hub.store.device_by_eui(frame.org, &frame.dev_eui).await? {
-        None => Ok(hub.store.note_unclaimed(frame.org, &frame.dev_eui, uplink.received_at, kept.is_new).await?),
+        None => Ok(hub
+            .store
+            .note_unclaimed(frame.org, &frame.dev_eui, uplink.received_at, kept.is_new)
+            .await?),
         Some(Device { unit: None, .. }) => Ok(()),
         Some(Device { id, unit: Some(unit), .. }) => {
             let decoded = frame.decoded_payload.as_deref().map(Decoded::of).unwrap_or_default();
@@ -113,8 +124,14 @@ fn readings_of(source: SourceId, frame: &Uplink, decoded: &Decoded) -> Vec<Readi
         .map(|measured| {
             let point = Point { source, channel: measured.channel.clone() };
             let recorded_at = measured.at.unwrap_or(frame.recorded_at);
-            let reading = Reading::new(point, recorded_at, Timestamp::default(), measured.temperature);
-            Reading { sequence: frame.f_cnt, humidity: measured.humidity, signal_dbm: frame.rssi_dbm, ..reading }
+            let reading =
+                Reading::new(point, recorded_at, Timestamp::default(), measured.temperature);
+            Reading {
+                sequence: frame.f_cnt,
+                humidity: measured.humidity,
+                signal_dbm: frame.rssi_dbm,
+                ..reading
+            }
         })
         .collect();
     if let Some(first) = readings.first_mut() {

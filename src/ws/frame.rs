@@ -18,6 +18,16 @@ pub(crate) fn text(capacity: usize, write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     finished(TEXT, bytes)
 }
 
+/// The payload of a text frame made here.
+pub(crate) fn payload(frame: &[u8]) -> &[u8] {
+    let header = match frame.get(1) {
+        Some(126) => 4,
+        Some(127) => 10,
+        Some(_) | None => 2,
+    };
+    frame.get(header..).unwrap_or_default()
+}
+
 /// A close frame. The reason is cut to what fits a control frame.
 pub(crate) fn close(code: u16, reason: &str) -> Bytes {
     let mut bytes = vec![0; HEADER];
@@ -58,6 +68,7 @@ mod tests {
             assert_eq!(frame[..header.len()], header[..]);
             assert!(frame[header.len()..].iter().all(|b| *b == b'x'));
             assert_eq!(frame.len(), header.len() + len);
+            assert_eq!(payload(&frame).len(), len);
         }
     }
 

@@ -14,6 +14,7 @@ mod handshake;
 mod housekeeping;
 mod hub_access;
 mod leaving;
+mod membership;
 mod origin;
 mod outlet;
 mod reply;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use tokio::io::AsyncWrite;
+use tokio::{io::AsyncWrite, time::timeout};
 
 /// How many frames one system call takes.
 const FRAMES_A_WRITE: usize = 64;
@@ -48,10 +48,14 @@ impl Outlet {
         within: Duration,
     ) -> Result<()> {
         while !self.frames.is_empty() {
+            // most writes are taken at once: only one that is not needs a timer
+            let attempt = poll_fn(|cx| Poll::Ready(self.poll_write(stream, cx))).await;
+            if let Poll::Ready(progress) = attempt {
+                progress?;
+                continue;
+            }
             let progress = poll_fn(|cx| self.poll_write(stream, cx));
-            tokio::time::timeout(within, progress)
-                .await
-                .map_err(|_| Error::from(ErrorKind::TimedOut))??;
+            timeout(within, progress).await.map_err(|_| Error::from(ErrorKind::TimedOut))??;
         }
         if self.frames.capacity() > KEPT_SLOTS {
             self.frames = VecDeque::new();
@@ -70,7 +74,11 @@ impl Outlet {
             *slice = IoSlice::new(frame);
             used += 1;
         }
-        let written = ready!(Pin::new(stream).poll_write_vectored(cx, &slices[..used]))?;
+        let stream = Pin::new(stream);
+        let written = match &slices[..used] {
+            [one] => ready!(stream.poll_write(cx, one))?,
+            many => ready!(stream.poll_write_vectored(cx, many))?,
+        };
         if written == 0 {
             return Poll::Ready(Err(ErrorKind::WriteZero.into()));
         }

@@ -94,6 +94,15 @@ impl Replies {
         write(&mut self.0);
     }
 
+    /// Adds what a finished text frame says, behind the answers.
+    pub(crate) fn follow(&mut self, push: &[u8]) {
+        self.line(|bytes| bytes.extend_from_slice(frame::payload(push)));
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How much waits.
     pub(crate) const fn len(&self) -> usize {
         self.0.len()

@@ -7,7 +7,7 @@ use std::{io::ErrorKind, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hub_actors::channel::Outgoing;
-use hub_domain::{OrgId, Timestamp, UserId};
+use hub_domain::{Timestamp, UserId};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, timeout},
@@ -53,10 +53,10 @@ pub(crate) struct Session<S> {
     pub(super) seat: Seat,
     pub(super) replies: Replies,
     pub(super) user: Option<UserId>,
-    /// The last membership that was looked up, when, and after how many edits.
-    pub(super) member_of: Option<(OrgId, Instant, u64)>,
     pub(super) client: Uuid,
     socket: WebSocketStream<S>,
+    /// True when a pong may still be on its way out through `socket`.
+    owes_pong: bool,
     outlet: Outlet,
     batch: Vec<Outgoing>,
     budget: Budget,
@@ -90,6 +90,7 @@ where
         .max_message_size(Some(LARGEST_INBOUND))
         .max_frame_size(Some(LARGEST_INBOUND));
     let read = already_read.to_vec();
+    drop(already_read); // a slice of the handshake's buffer, which is far larger
     let socket =
         WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
     let now = Instant::now();
@@ -100,9 +101,9 @@ where
         seat,
         replies: Replies::default(),
         user: None,
-        member_of: None,
         client: Uuid::now_v7(),
         socket,
+        owes_pong: false,
         outlet: Outlet::default(),
         batch: Vec::new(),
         clocks,
@@ -132,19 +133,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Writes the replies, then a batch of the outbox.
+    ///
+    /// What follows a reply leaves in the reply's own frame: the JavaScript SDK settles the lines of one frame in
+    /// order, but takes two frames that arrive in one packet at once, so that a push would overtake the reply
+    /// with the publications before it.
     async fn write_out(&mut self) -> Result<(), End> {
-        if let Some(frame) = self.replies.take() {
-            self.outlet.put(frame);
-        }
         self.seat.subscriber().take(BATCH_BYTES, &mut self.batch);
         for outgoing in self.batch.drain(..) {
-            match outgoing {
-                Outgoing::Frame(frame) => self.outlet.put(frame),
+            let frame = match outgoing {
+                Outgoing::Frame(frame) => frame,
                 Outgoing::Ended(channel, code) => {
                     self.seat.ended(channel);
-                    self.outlet.put(reply::ended(channel, code));
+                    reply::ended(channel, code)
                 }
+            };
+            if self.replies.is_empty() {
+                self.outlet.put(frame);
+            } else {
+                self.replies.follow(&frame);
             }
+        }
+        if let Some(frame) = self.replies.take() {
+            self.outlet.put(frame);
         }
         if self.batch.capacity() > 8 {
             self.batch = Vec::new(); // an idle socket keeps nothing
@@ -157,9 +167,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Ok(());
         }
         let within = self.shared.settings.write_within;
-        // a pong that was cut off by a full buffer has to be finished first
-        let pongs = timeout(within, self.socket.flush()).await;
-        pongs.map_err(|_| Close::SLOW)?.map_err(|_| End::Gone)?;
+        if std::mem::take(&mut self.owes_pong) {
+            // a pong that was cut off by a full buffer has to be finished first
+            let pong = timeout(within, self.socket.flush()).await;
+            pong.map_err(|_| Close::SLOW)?.map_err(|_| End::Gone)?;
+        }
         let subscriber = self.seat.subscriber();
         let mut write = std::pin::pin!(self.outlet.write(self.socket.get_mut(), within));
         let mut is_filled = false;
@@ -190,7 +202,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 timeout(CLOSE_WITHIN, self.socket.flush()).await.ok(); // that answers it
                 Err(End::Gone)
             }
-            Some(Ok(_)) => Ok(()),
+            Some(Ok(message)) => {
+                self.owes_pong |= message.is_ping();
+                Ok(())
+            }
             Some(Err(error)) => Err(end_of(&error)),
             None => Err(End::Gone),
         }

@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{
     codes::{Close, Refused},
+    membership::Memberships,
     settings::SocketSettings,
 };
 
@@ -34,6 +35,7 @@ pub struct Sessions(Arc<Inner>);
 struct Inner {
     channels: Channels,
     limits: Limits,
+    memberships: Memberships,
     register: Mutex<Register>,
     left: Notify,
 }
@@ -66,7 +68,6 @@ struct Held {
     user: Option<UserId>,
     channels: Vec<(ChannelName, OrgId)>,
     organizations: Vec<OrgId>,
-    revocations: u64,
 }
 
 /// A socket's place in the register, given back when it is dropped.
@@ -101,7 +102,13 @@ impl Sessions {
             per_organization: settings.sockets_per_organization,
             all: settings.sockets,
         };
-        Self(Arc::new(Inner { channels, limits, register: Mutex::default(), left: Notify::new() }))
+        Self(Arc::new(Inner {
+            channels,
+            limits,
+            memberships: Memberships::default(),
+            register: Mutex::default(),
+            left: Notify::new(),
+        }))
     }
 
     /// How many sockets are open.
@@ -155,6 +162,7 @@ impl Sessions {
     }
 
     fn end(&self, org: OrgId, user: UserId, code: u16) {
+        self.0.memberships.edited(); // first of all: a subscription whose check is under way is checked again
         let listeners: Vec<_> = {
             let register = self.register();
             register
@@ -165,7 +173,6 @@ impl Sessions {
         };
         for listener in listeners {
             let mut held = listener.held();
-            held.revocations += 1; // a subscription whose check is under way is checked again
             held.channels.retain(|(channel, of)| {
                 if *of == org {
                     self.0.channels.expel(*channel, &listener.subscriber, code);
@@ -204,9 +211,9 @@ impl Seat {
         true
     }
 
-    /// Rises with each edit of the user's memberships while the socket is open.
-    pub(crate) fn revocations(&self) -> u64 {
-        self.listener.held().revocations
+    /// Memberships that were just looked up.
+    pub(crate) fn memberships(&self) -> &Memberships {
+        &self.sessions.0.memberships
     }
 
     /// Whether the socket holds the channel.
@@ -219,19 +226,19 @@ impl Seat {
         self.listener.held().channels.len()
     }
 
-    /// Subscribes, if memberships are still those of `revocations`.
+    /// Subscribes, if no membership was edited since `edits`.
     pub(crate) fn subscribe(
         &self,
         channel: ChannelName,
         org: OrgId,
         since: Option<Position>,
-        revocations: u64,
+        edits: u64,
     ) -> Result<Subscription, Unsubscribed> {
         if !self.enter(org) {
             return Err(Unsubscribed::TooMany);
         }
         let mut held = self.listener.held();
-        if held.revocations != revocations {
+        if self.memberships().edits() != edits {
             return Err(Unsubscribed::Again);
         }
         self.subscriber().forget(channel); // an earlier end of it that was not yet written is of no interest now

@@ -6,7 +6,7 @@ use hub_actors::channel::{ChannelName, Publication, Start, Subscription};
 use hub_domain::UserId;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 use super::{
@@ -18,10 +18,6 @@ use super::{
     session::{End, Session},
     sessions::Unsubscribed,
 };
-
-/// How long a membership that was looked up holds for the other subscriptions of one client, which come in a burst.
-/// An edit of the memberships ends it at once.
-const MEMBERSHIP_HOLDS: Duration = Duration::from_secs(1);
 
 /// How often a subscription is tried while its channel comes and goes.
 const TRIES: usize = 5;
@@ -110,12 +106,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let since = request.recover.then(|| position(&request.epoch, request.offset)).flatten();
         for _ in 0..TRIES {
-            let revocations = self.seat.revocations();
+            let edits = self.seat.memberships().edits();
             let place = self.admit(user, channel).await.map_err(Unsubscribed::Refused)?;
             if place.site.is_none() {
                 self.wake_all(user, place).await.map_err(Unsubscribed::Refused)?;
             }
-            match self.seat.subscribe(channel, place.org, since, revocations) {
+            match self.seat.subscribe(channel, place.org, since, edits) {
                 Ok(begun) => return self.unless_rejected(channel, request, begun),
                 Err(Unsubscribed::NotLive) => {
                     self.wake(place).await.map_err(Unsubscribed::Refused)?
@@ -148,15 +144,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             None => asked(self.shared.access.place(channel)).await?,
         };
         let place = place.ok_or(Refused::PermissionDenied)?;
-        let memo = (place.org, Instant::now(), self.seat.revocations());
-        let holds = |(org, at, revocations): (_, Instant, _)| {
-            org == memo.0 && revocations == memo.2 && memo.1 - at < MEMBERSHIP_HOLDS
-        };
-        if !self.member_of.is_some_and(holds) {
+        let edits = self.seat.memberships().edits();
+        if !self.seat.memberships().holds(user, place.org) {
             if !asked(self.shared.access.is_member(user, place.org)).await? {
                 return Err(Refused::PermissionDenied);
             }
-            self.member_of = Some(memo);
+            self.seat.memberships().remember(user, place.org, edits);
         }
         Ok(place)
     }

@@ -2,15 +2,26 @@
 
 use hub_domain::{AlertId, OrgId};
 
+use crate::{
+    Store, StoreError,
+    entity::{alert, alert_event},
+    open::ask,
+    records::{AlertEventRecord, AlertFilter, AlertRecord, Page, PageQuery},
+    sql::Sql,
+};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
-use crate::{entity::{alert, alert_event}, sql::Sql, Store, StoreError, open::ask, records::{AlertEventRecord, AlertFilter, AlertRecord, Page, PageQuery}};
 
 impl Store {
     /// The alerts of an organization, newest first.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn alerts(&self, org: OrgId, filter: AlertFilter, page: PageQuery) -> Result<Page<AlertRecord>, StoreError> {
+    pub async fn alerts(
+        &self,
+        org: OrgId,
+        filter: AlertFilter,
+        page: PageQuery,
+    ) -> Result<Page<AlertRecord>, StoreError> {
         ask!(self, alerts(org, &filter, &page))
     }
 
@@ -26,7 +37,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn alert_events(&self, org: OrgId, id: AlertId) -> Result<Vec<AlertEventRecord>, StoreError> {
+    pub async fn alert_events(
+        &self,
+        org: OrgId,
+        id: AlertId,
+    ) -> Result<Vec<AlertEventRecord>, StoreError> {
         ask!(self, alert_events(org, id))
     }
 }
@@ -55,12 +70,23 @@ impl Sql {
         self.page_back(query, alert::Column::Id, |row| row.id, page).await
     }
 
-    pub(crate) async fn alert(&self, org: OrgId, id: AlertId) -> Result<Option<AlertRecord>, StoreError> {
-        let row = alert::Entity::find_by_id(id.0).filter(alert::Column::OrgId.eq(org.0)).one(&self.db).await?;
+    pub(crate) async fn alert(
+        &self,
+        org: OrgId,
+        id: AlertId,
+    ) -> Result<Option<AlertRecord>, StoreError> {
+        let row = alert::Entity::find_by_id(id.0)
+            .filter(alert::Column::OrgId.eq(org.0))
+            .one(&self.db)
+            .await?;
         row.map(AlertRecord::try_from).transpose()
     }
 
-    pub(crate) async fn alert_events(&self, org: OrgId, id: AlertId) -> Result<Vec<AlertEventRecord>, StoreError> {
+    pub(crate) async fn alert_events(
+        &self,
+        org: OrgId,
+        id: AlertId,
+    ) -> Result<Vec<AlertEventRecord>, StoreError> {
         let of_alert = alert_event::Entity::find().filter(alert_event::Column::AlertId.eq(id.0));
         let of_org = of_alert.filter(alert_event::Column::OrgId.eq(org.0));
         let rows = of_org.order_by_asc(alert_event::Column::Ordinal).all(&self.db).await?;

@@ -3,12 +3,14 @@
 use hub_domain::{AlertEventKind, OrgId, Timestamp};
 use uuid::Uuid;
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
-use crate::{entity::audit_entry, sql::Sql, 
+use crate::{
     Store, StoreError, UnitCommit,
+    entity::audit_entry,
     open::ask,
     records::{Actor, AuditEntry, Page, PageQuery},
+    sql::Sql,
 };
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 /// What was done, before it has an id.
 #[derive(Clone, Copy, Debug)]
@@ -78,13 +80,21 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn audit_log(&self, org: OrgId, page: PageQuery) -> Result<Page<AuditEntry>, StoreError> {
+    pub async fn audit_log(
+        &self,
+        org: OrgId,
+        page: PageQuery,
+    ) -> Result<Page<AuditEntry>, StoreError> {
         ask!(self, audit_log(org, &page))
     }
 }
 
 impl Sql {
-    pub(crate) async fn audit_log(&self, org: OrgId, page: &PageQuery) -> Result<Page<AuditEntry>, StoreError> {
+    pub(crate) async fn audit_log(
+        &self,
+        org: OrgId,
+        page: &PageQuery,
+    ) -> Result<Page<AuditEntry>, StoreError> {
         let query = audit_entry::Entity::find().filter(audit_entry::Column::OrgId.eq(org.0));
         self.page_back(query, audit_entry::Column::Id, |row| row.id, page).await
     }

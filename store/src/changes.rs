@@ -48,7 +48,13 @@ pub(crate) fn alert_changes(commit: &UnitCommit, written_at: Timestamp) -> Vec<A
         } else {
             let is_opened = event.event == hub_domain::AlertEventKind::Opened;
             let point = event.alert.point.clone();
-            changes.push(AlertChange { record, point, escalated_at, is_opened, events: vec![stored] });
+            changes.push(AlertChange {
+                record,
+                point,
+                escalated_at,
+                is_opened,
+                events: vec![stored],
+            });
         }
     }
     changes

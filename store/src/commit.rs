@@ -88,6 +88,9 @@ impl Future for PendingCommit {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(outcome.unwrap_or_else(|_| Err(CommitError::Unknown("the writer has ended".to_owned()))))
+        Poll::Ready(
+            outcome
+                .unwrap_or_else(|_| Err(CommitError::Unknown("the writer has ended".to_owned()))),
+        )
     }
 }

@@ -15,7 +15,11 @@ pub(crate) fn limit(page: &PageQuery) -> usize {
 }
 
 /// Cuts what was found, one more than the page may hold if there is more, to a page.
-pub(crate) fn cut<T>(mut items: Vec<T>, page: &PageQuery, cursor: impl Fn(&T) -> String) -> Page<T> {
+pub(crate) fn cut<T>(
+    mut items: Vec<T>,
+    page: &PageQuery,
+    cursor: impl Fn(&T) -> String,
+) -> Page<T> {
     let limit = limit(page);
     let has_more = items.len() > limit;
     items.truncate(limit);
@@ -42,7 +46,11 @@ pub(crate) fn of_text(text: &str) -> String {
 /// The text after which a page starts.
 pub(crate) fn text_after(page: &PageQuery) -> Result<Option<String>, StoreError> {
     let Some(bytes) = bytes_after(page)? else { return Ok(None) };
-    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')).map(Some).ok_or(StoreError::BadCursor)
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.contains('\0'))
+        .map(Some)
+        .ok_or(StoreError::BadCursor)
 }
 
 /// The cursor of a reading.
@@ -74,7 +82,8 @@ fn reading_key(bytes: &[u8]) -> Option<ReadingKey> {
 }
 
 fn bytes_after(page: &PageQuery) -> Result<Option<Vec<u8>>, StoreError> {
-    let decode = |cursor: &String| URL_SAFE_NO_PAD.decode(cursor).map_err(|_| StoreError::BadCursor);
+    let decode =
+        |cursor: &String| URL_SAFE_NO_PAD.decode(cursor).map_err(|_| StoreError::BadCursor);
     page.cursor.as_ref().map(decode).transpose()
 }
 

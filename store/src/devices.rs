@@ -3,15 +3,27 @@
 use hub_domain::{DeviceId, OrgId, UnitId};
 use serde_json::json;
 
+use crate::{
+    Store, StoreError,
+    entity::{device, unclaimed_device},
+    error::taken,
+    open::ask,
+    records::{Actor, AuditEntry, Device, NewDevice, Page, PageQuery},
+    sql::{self, Sql},
+};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, Select};
-use crate::{entity::{device, unclaimed_device}, error::taken, sql::{self, Sql}, Store, StoreError, open::ask, records::{AuditEntry, Actor, Device, NewDevice, Page, PageQuery}};
 
 impl Store {
     /// Registers a sensor. It is no unclaimed one any more.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn create_device(&self, org: OrgId, device: NewDevice, actor: Actor) -> Result<Device, StoreError> {
+    pub async fn create_device(
+        &self,
+        org: OrgId,
+        device: NewDevice,
+        actor: Actor,
+    ) -> Result<Device, StoreError> {
         let (id, created_at) = self.mint();
         let NewDevice { name, dev_eui, unit, model } = device;
         let device = Device { id: DeviceId(id), org, unit, name, dev_eui, model, created_at };
@@ -33,7 +45,12 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn devices(&self, org: OrgId, unit: Option<UnitId>, page: PageQuery) -> Result<Page<Device>, StoreError> {
+    pub async fn devices(
+        &self,
+        org: OrgId,
+        unit: Option<UnitId>,
+        page: PageQuery,
+    ) -> Result<Page<Device>, StoreError> {
         ask!(self, devices(org, unit, &page))
     }
 
@@ -41,7 +58,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn device_by_eui(&self, org: OrgId, dev_eui: &str) -> Result<Option<Device>, StoreError> {
+    pub async fn device_by_eui(
+        &self,
+        org: OrgId,
+        dev_eui: &str,
+    ) -> Result<Option<Device>, StoreError> {
         ask!(self, device_by_eui(org, dev_eui))
     }
 
@@ -49,7 +70,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn resolve_devices(&self, org: OrgId, ids: &[DeviceId]) -> Result<Vec<Device>, StoreError> {
+    pub async fn resolve_devices(
+        &self,
+        org: OrgId,
+        ids: &[DeviceId],
+    ) -> Result<Vec<Device>, StoreError> {
         ask!(self, resolve_devices(org, ids))
     }
 
@@ -57,24 +82,41 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn resolve_euis(&self, org: OrgId, euis: &[String]) -> Result<Vec<Device>, StoreError> {
+    pub async fn resolve_euis(
+        &self,
+        org: OrgId,
+        euis: &[String],
+    ) -> Result<Vec<Device>, StoreError> {
         ask!(self, resolve_euis(org, euis))
     }
 }
 
 impl Sql {
-    pub(crate) async fn insert_device(&self, device: &Device, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) async fn insert_device(
+        &self,
+        device: &Device,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let change = self.begin().await?;
         let row = device::ActiveModel::from(device);
-        device::Entity::insert(row).exec_without_returning(&change).await.map_err(taken("devEui"))?;
+        device::Entity::insert(row)
+            .exec_without_returning(&change)
+            .await
+            .map_err(taken("devEui"))?;
         if let Some(dev_eui) = &device.dev_eui {
-            unclaimed_device::Entity::delete_by_id((device.org.0, dev_eui.clone())).exec(&change).await?;
+            unclaimed_device::Entity::delete_by_id((device.org.0, dev_eui.clone()))
+                .exec(&change)
+                .await?;
         }
         sql::audit(&change, entry).await?;
         Ok(change.commit().await?)
     }
 
-    pub(crate) async fn device(&self, org: OrgId, id: DeviceId) -> Result<Option<Device>, StoreError> {
+    pub(crate) async fn device(
+        &self,
+        org: OrgId,
+        id: DeviceId,
+    ) -> Result<Option<Device>, StoreError> {
         Ok(self.resolve_devices(org, &[id]).await?.pop())
     }
 
@@ -84,27 +126,43 @@ impl Sql {
         unit: Option<UnitId>,
         page: &PageQuery,
     ) -> Result<Page<Device>, StoreError> {
-        let query = unit.into_iter().fold(live_devices(org), |query, unit| query.filter(device::Column::UnitId.eq(unit.0)));
+        let query = unit
+            .into_iter()
+            .fold(live_devices(org), |query, unit| query.filter(device::Column::UnitId.eq(unit.0)));
         self.page(query, device::Column::Id, |row| row.id, page).await
     }
 
-    pub(crate) async fn device_by_eui(&self, org: OrgId, dev_eui: &str) -> Result<Option<Device>, StoreError> {
+    pub(crate) async fn device_by_eui(
+        &self,
+        org: OrgId,
+        dev_eui: &str,
+    ) -> Result<Option<Device>, StoreError> {
         Ok(self.resolve_euis(org, &[dev_eui.to_owned()]).await?.pop())
     }
 
-    pub(crate) async fn resolve_devices(&self, org: OrgId, ids: &[DeviceId]) -> Result<Vec<Device>, StoreError> {
+    pub(crate) async fn resolve_devices(
+        &self,
+        org: OrgId,
+        ids: &[DeviceId],
+    ) -> Result<Vec<Device>, StoreError> {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(CHUNK) {
-            let query = live_devices(org).filter(device::Column::Id.is_in(ids.iter().map(|id| id.0)));
+            let query =
+                live_devices(org).filter(device::Column::Id.is_in(ids.iter().map(|id| id.0)));
             found.extend(query.all(&self.db).await?);
         }
         found.into_iter().map(Device::try_from).collect()
     }
 
-    pub(crate) async fn resolve_euis(&self, org: OrgId, euis: &[String]) -> Result<Vec<Device>, StoreError> {
+    pub(crate) async fn resolve_euis(
+        &self,
+        org: OrgId,
+        euis: &[String],
+    ) -> Result<Vec<Device>, StoreError> {
         let mut found = Vec::with_capacity(euis.len());
         for euis in euis.chunks(CHUNK) {
-            let query = live_devices(org).filter(device::Column::DevEui.is_in(euis.iter().cloned()));
+            let query =
+                live_devices(org).filter(device::Column::DevEui.is_in(euis.iter().cloned()));
             found.extend(query.all(&self.db).await?);
         }
         found.into_iter().map(Device::try_from).collect()
@@ -115,5 +173,7 @@ impl Sql {
 const CHUNK: usize = 5_000;
 
 fn live_devices(org: OrgId) -> Select<device::Entity> {
-    device::Entity::find().filter(device::Column::OrgId.eq(org.0)).filter(device::Column::DeletedAt.is_null())
+    device::Entity::find()
+        .filter(device::Column::OrgId.eq(org.0))
+        .filter(device::Column::DeletedAt.is_null())
 }

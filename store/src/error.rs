@@ -54,8 +54,12 @@ impl From<DbErr> for StoreError {
             return Self::NotFound; // what the row was to belong to is not there, or not in this organization
         }
         match &error {
-            DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => Self::Corrupt(error.to_string()),
-            DbErr::Query(RuntimeErr::SqlxError(cause)) if is_undecodable(cause) => Self::Corrupt(error.to_string()),
+            DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => {
+                Self::Corrupt(error.to_string())
+            }
+            DbErr::Query(RuntimeErr::SqlxError(cause)) if is_undecodable(cause) => {
+                Self::Corrupt(error.to_string())
+            }
             _ => Self::Unavailable(error.to_string()),
         }
     }
@@ -63,12 +67,21 @@ impl From<DbErr> for StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if is_undecodable(&error) { Self::Corrupt(error.to_string()) } else { Self::Unavailable(error.to_string()) }
+        if is_undecodable(&error) {
+            Self::Corrupt(error.to_string())
+        } else {
+            Self::Unavailable(error.to_string())
+        }
     }
 }
 
 const fn is_undecodable(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. })
+    matches!(
+        error,
+        sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::TypeNotFound { .. }
+    )
 }
 
 /// The error of an insert whose only unique column besides its id is `field`.

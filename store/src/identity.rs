@@ -1,11 +1,18 @@
 //! People who sign in, and the keys that sign their tokens.
 
-use hub_domain::{UserId};
+use hub_domain::UserId;
 
+use crate::{
+    Store, StoreError,
+    entity::{signing_key, user},
+    error::taken,
+    open::ask,
+    records::{SigningKey, User},
+    sql::Sql,
+};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
 };
-use crate::{entity::{signing_key, user}, error::taken, sql::Sql, Store, StoreError, open::ask, records::{SigningKey, User}};
 
 impl Store {
     /// Makes a person. The address is lower-cased.
@@ -20,7 +27,13 @@ impl Store {
     ) -> Result<User, StoreError> {
         let (id, created_at) = self.mint();
         let password_hash = password_hash.map(str::to_owned);
-        let user = User { id: UserId(id), email: email.to_lowercase(), name: name.to_owned(), password_hash, created_at };
+        let user = User {
+            id: UserId(id),
+            email: email.to_lowercase(),
+            name: name.to_owned(),
+            password_hash,
+            created_at,
+        };
         ask!(self, insert_user(&user))?;
         Ok(user)
     }
@@ -45,7 +58,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn user_by_subject(&self, issuer: &str, subject: &str) -> Result<Option<User>, StoreError> {
+    pub async fn user_by_subject(
+        &self,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<Option<User>, StoreError> {
         ask!(self, user_by_subject(issuer, subject))
     }
 
@@ -53,7 +70,12 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn link_subject(&self, user: UserId, issuer: &str, subject: &str) -> Result<(), StoreError> {
+    pub async fn link_subject(
+        &self,
+        user: UserId,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<(), StoreError> {
         ask!(self, link_subject(user, issuer, subject))
     }
 
@@ -77,7 +99,10 @@ impl Store {
 impl Sql {
     pub(crate) async fn insert_user(&self, user: &User) -> Result<(), StoreError> {
         let row = user::ActiveModel::from(user);
-        user::Entity::insert(row).exec_without_returning(self.changes()).await.map_err(taken("email"))?;
+        user::Entity::insert(row)
+            .exec_without_returning(self.changes())
+            .await
+            .map_err(taken("email"))?;
         Ok(())
     }
 
@@ -90,13 +115,22 @@ impl Sql {
         user::Entity::find_by_id(id.0).one(&self.db).await?.map(User::try_from).transpose()
     }
 
-    pub(crate) async fn user_by_subject(&self, issuer: &str, subject: &str) -> Result<Option<User>, StoreError> {
+    pub(crate) async fn user_by_subject(
+        &self,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<Option<User>, StoreError> {
         let of_issuer = user::Entity::find().filter(user::Column::Issuer.eq(issuer));
         let row = of_issuer.filter(user::Column::Subject.eq(subject)).one(&self.db).await?;
         row.map(User::try_from).transpose()
     }
 
-    pub(crate) async fn link_subject(&self, user: UserId, issuer: &str, subject: &str) -> Result<(), StoreError> {
+    pub(crate) async fn link_subject(
+        &self,
+        user: UserId,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<(), StoreError> {
         let tie = user::ActiveModel {
             issuer: Set(Some(issuer.to_owned())),
             subject: Set(Some(subject.to_owned())),
@@ -115,7 +149,10 @@ impl Sql {
 
     pub(crate) async fn insert_signing_key(&self, key: &SigningKey) -> Result<(), StoreError> {
         let row = signing_key::ActiveModel::from(key);
-        signing_key::Entity::insert(row).exec_without_returning(self.changes()).await.map_err(taken("kid"))?;
+        signing_key::Entity::insert(row)
+            .exec_without_returning(self.changes())
+            .await
+            .map_err(taken("kid"))?;
         Ok(())
     }
 }

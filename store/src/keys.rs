@@ -4,8 +4,18 @@ use hub_domain::{KeyId, OrgId, SiteId, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::{Expr, ExprTrait as _}};
-use crate::{entity::{api_key, ttn_connection}, error::taken, sql::{self, Sql}, Store, StoreError, open::ask, records::{AuditEntry, Actor, ApiKey, Page, PageQuery, TtnConnection}};
+use crate::{
+    Store, StoreError,
+    entity::{api_key, ttn_connection},
+    error::taken,
+    open::ask,
+    records::{Actor, ApiKey, AuditEntry, Page, PageQuery, TtnConnection},
+    sql::{self, Sql},
+};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _,
+    sea_query::{Expr, ExprTrait as _},
+};
 
 impl Store {
     /// Keeps a key's public half and the hash of its secret one.
@@ -22,8 +32,24 @@ impl Store {
         actor: Actor,
     ) -> Result<ApiKey, StoreError> {
         let (name, created_at) = (name.to_owned(), self.now());
-        let key = ApiKey { id, org, site, name, secret_hash, created_at, revoked_at: None, last_used_at: None };
-        let entry = self.entry(org, actor, "api_key.created", "api_key", id.0, &json!({ "name": key.name }));
+        let key = ApiKey {
+            id,
+            org,
+            site,
+            name,
+            secret_hash,
+            created_at,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        let entry = self.entry(
+            org,
+            actor,
+            "api_key.created",
+            "api_key",
+            id.0,
+            &json!({ "name": key.name }),
+        );
         ask!(self, insert_api_key(&key, &entry))?;
         Ok(key)
     }
@@ -65,7 +91,12 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn revoke_api_key(&self, org: OrgId, id: KeyId, actor: Actor) -> Result<(), StoreError> {
+    pub async fn revoke_api_key(
+        &self,
+        org: OrgId,
+        id: KeyId,
+        actor: Actor,
+    ) -> Result<(), StoreError> {
         let entry = self.entry(org, actor, "api_key.revoked", "api_key", id.0, &json!({}));
         ask!(self, revoke_api_key(org, id, &entry))
     }
@@ -83,7 +114,14 @@ impl Store {
     ) -> Result<TtnConnection, StoreError> {
         let (id, created_at) = self.mint();
         let connection = TtnConnection { id, org, name: name.to_owned(), secret_hash, created_at };
-        let entry = self.entry(org, actor, "ttn_connection.created", "ttn_connection", id, &json!({ "name": name }));
+        let entry = self.entry(
+            org,
+            actor,
+            "ttn_connection.created",
+            "ttn_connection",
+            id,
+            &json!({ "name": name }),
+        );
         ask!(self, insert_ttn_connection(&connection, &entry))?;
         Ok(connection)
     }
@@ -92,7 +130,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn ttn_connection(&self, org: OrgId, id: Uuid) -> Result<Option<TtnConnection>, StoreError> {
+    pub async fn ttn_connection(
+        &self,
+        org: OrgId,
+        id: Uuid,
+    ) -> Result<Option<TtnConnection>, StoreError> {
         ask!(self, ttn_connection(org, id))
     }
 
@@ -100,7 +142,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn ttn_connections(&self, org: OrgId, page: PageQuery) -> Result<Page<TtnConnection>, StoreError> {
+    pub async fn ttn_connections(
+        &self,
+        org: OrgId,
+        page: PageQuery,
+    ) -> Result<Page<TtnConnection>, StoreError> {
         ask!(self, ttn_connections(org, &page))
     }
 
@@ -114,7 +160,11 @@ impl Store {
 }
 
 impl Sql {
-    pub(crate) async fn insert_api_key(&self, key: &ApiKey, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) async fn insert_api_key(
+        &self,
+        key: &ApiKey,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let change = self.begin().await?;
         let row = api_key::ActiveModel::from(key);
         api_key::Entity::insert(row).exec_without_returning(&change).await.map_err(taken("id"))?;
@@ -122,7 +172,11 @@ impl Sql {
         Ok(change.commit().await?)
     }
 
-    pub(crate) async fn api_key(&self, org: OrgId, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+    pub(crate) async fn api_key(
+        &self,
+        org: OrgId,
+        id: KeyId,
+    ) -> Result<Option<ApiKey>, StoreError> {
         Ok(self.find_api_key(id).await?.filter(|key| key.org == org))
     }
 
@@ -130,12 +184,20 @@ impl Sql {
         api_key::Entity::find_by_id(id.0).one(&self.db).await?.map(ApiKey::try_from).transpose()
     }
 
-    pub(crate) async fn api_keys(&self, org: OrgId, page: &PageQuery) -> Result<Page<ApiKey>, StoreError> {
+    pub(crate) async fn api_keys(
+        &self,
+        org: OrgId,
+        page: &PageQuery,
+    ) -> Result<Page<ApiKey>, StoreError> {
         let query = api_key::Entity::find().filter(api_key::Column::OrgId.eq(org.0));
         self.page(query, api_key::Column::Id, |row| row.id, page).await
     }
 
-    pub(crate) async fn note_key_use(&self, id: KeyId, minute: Timestamp) -> Result<(), StoreError> {
+    pub(crate) async fn note_key_use(
+        &self,
+        id: KeyId,
+        minute: Timestamp,
+    ) -> Result<(), StoreError> {
         use api_key::Column::LastUsedAt;
         let earlier = LastUsedAt.is_null().or(LastUsedAt.lt(minute.as_millis()));
         api_key::Entity::update_many()
@@ -147,7 +209,12 @@ impl Sql {
         Ok(())
     }
 
-    pub(crate) async fn revoke_api_key(&self, org: OrgId, id: KeyId, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) async fn revoke_api_key(
+        &self,
+        org: OrgId,
+        id: KeyId,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         if self.api_key(org, id).await?.is_none() {
             return Err(StoreError::NotFound);
         }
@@ -176,16 +243,28 @@ impl Sql {
         Ok(change.commit().await?)
     }
 
-    pub(crate) async fn ttn_connection(&self, org: OrgId, id: Uuid) -> Result<Option<TtnConnection>, StoreError> {
+    pub(crate) async fn ttn_connection(
+        &self,
+        org: OrgId,
+        id: Uuid,
+    ) -> Result<Option<TtnConnection>, StoreError> {
         Ok(self.find_ttn_connection(id).await?.filter(|connection| connection.org == org))
     }
 
-    pub(crate) async fn find_ttn_connection(&self, id: Uuid) -> Result<Option<TtnConnection>, StoreError> {
-        let live = ttn_connection::Entity::find_by_id(id).filter(ttn_connection::Column::DeletedAt.is_null());
+    pub(crate) async fn find_ttn_connection(
+        &self,
+        id: Uuid,
+    ) -> Result<Option<TtnConnection>, StoreError> {
+        let live = ttn_connection::Entity::find_by_id(id)
+            .filter(ttn_connection::Column::DeletedAt.is_null());
         live.one(&self.db).await?.map(TtnConnection::try_from).transpose()
     }
 
-    pub(crate) async fn ttn_connections(&self, org: OrgId, page: &PageQuery) -> Result<Page<TtnConnection>, StoreError> {
+    pub(crate) async fn ttn_connections(
+        &self,
+        org: OrgId,
+        page: &PageQuery,
+    ) -> Result<Page<TtnConnection>, StoreError> {
         let of_org = ttn_connection::Entity::find().filter(ttn_connection::Column::OrgId.eq(org.0));
         let query = of_org.filter(ttn_connection::Column::DeletedAt.is_null());
         self.page(query, ttn_connection::Column::Id, |row| row.id, page).await

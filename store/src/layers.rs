@@ -22,14 +22,17 @@ fn is_known(preset: Option<&String>) -> bool {
 
 /// A layer as it is stored: an object of the fields said, each with its number or null.
 pub(crate) fn to_json(layer: &Layer) -> Value {
-    let fields = layer.iter().map(|(field, value)| (field.name().to_owned(), value.map_or(Value::Null, Value::from)));
+    let fields = layer
+        .iter()
+        .map(|(field, value)| (field.name().to_owned(), value.map_or(Value::Null, Value::from)));
     Value::Object(fields.collect::<Map<_, _>>())
 }
 
 /// The layer of a stored text.
 pub(crate) fn from_json(text: &str) -> Result<Layer, StoreError> {
     let corrupt = |why: String| StoreError::Corrupt(format!("layer of a rule: {why}"));
-    let fields: BTreeMap<String, Option<i64>> = serde_json::from_str(text).map_err(|e| corrupt(e.to_string()))?;
+    let fields: BTreeMap<String, Option<i64>> =
+        serde_json::from_str(text).map_err(|e| corrupt(e.to_string()))?;
     let mut layer = Layer::default();
     for (name, value) in fields {
         let field = RuleField::parse(&name).ok_or_else(|| corrupt(format!("no field {name}")))?;
@@ -68,14 +71,16 @@ impl RuleBook {
 
     /// The rule of a unit.
     pub(crate) fn rule(&mut self, unit: &UnitRecord) -> Result<Arc<Rule>, RuleError> {
-        let scopes = [unit.id.0, unit.site.0, unit.org.0].map(|id| Some(id).filter(|id| self.said.contains_key(id)));
+        let scopes = [unit.id.0, unit.site.0, unit.org.0]
+            .map(|id| Some(id).filter(|id| self.said.contains_key(id)));
         let origin = Origin { scopes, preset: unit.preset.clone() };
         if let Some(rule) = self.by_origin.get(&origin) {
             return Ok(Arc::clone(rule));
         }
         let layers = self.layers(unit);
         let rule = Rule::resolve(&layers)?;
-        let values = hub_domain::rule::explain(&layers).into_iter().map(|resolved| resolved.value).collect();
+        let values =
+            hub_domain::rule::explain(&layers).into_iter().map(|resolved| resolved.value).collect();
         let rule = Arc::clone(self.by_values.entry(values).or_insert_with(|| Arc::new(rule)));
         self.by_origin.insert(origin, Arc::clone(&rule));
         Ok(rule)
@@ -84,9 +89,13 @@ impl RuleBook {
     /// The rule of a unit that is stored: a contradiction there should not be.
     pub(crate) fn stored_rule(&mut self, unit: &UnitRecord) -> Result<Arc<Rule>, StoreError> {
         if !is_known(unit.preset.as_ref()) {
-            return Err(StoreError::Corrupt(format!("preset of unit {}: {:?}", unit.id, unit.preset)));
+            return Err(StoreError::Corrupt(format!(
+                "preset of unit {}: {:?}",
+                unit.id, unit.preset
+            )));
         }
-        self.rule(unit).map_err(|error| StoreError::Corrupt(format!("rule of unit {}: {error}", unit.id)))
+        self.rule(unit)
+            .map_err(|error| StoreError::Corrupt(format!("rule of unit {}: {error}", unit.id)))
     }
 
     /// The rule of a unit that is about to be: a contradiction refuses it, and so does a preset there is not.
@@ -110,7 +119,11 @@ impl RuleBook {
         {
             self.presets.insert(preset.clone(), layer);
         }
-        let scopes = [(RuleLayer::Unit, unit.id.0), (RuleLayer::Site, unit.site.0), (RuleLayer::Organization, unit.org.0)];
+        let scopes = [
+            (RuleLayer::Unit, unit.id.0),
+            (RuleLayer::Site, unit.site.0),
+            (RuleLayer::Organization, unit.org.0),
+        ];
         let said = scopes.into_iter().filter_map(|(from, id)| Some((from, self.said.get(&id)?)));
         let preset = unit.preset.as_ref().and_then(|preset| self.presets.get(preset));
         said.chain(preset.map(|layer| (RuleLayer::Preset, layer))).collect()

@@ -19,6 +19,7 @@ mod keys;
 mod layers;
 mod load;
 mod memory;
+mod mint;
 mod open;
 mod radio;
 mod readings;

@@ -1,11 +1,15 @@
 //! What actors start from.
 
-use std::{collections::{BTreeMap, HashMap}, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use hub_domain::{OrgId, Reading, Rule, SiteId, Timestamp, UnitId, UnitState, Version};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DatabaseBackend, EntityTrait as _, FromQueryResult, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Statement, Value, sea_query::{Expr, ExprTrait as _},
+    ColumnTrait as _, ConnectionTrait as _, DatabaseBackend, EntityTrait as _, FromQueryResult,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, Value,
+    sea_query::{Expr, ExprTrait as _},
 };
 use uuid::Uuid;
 
@@ -37,7 +41,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotOwner`] if the site is held under another epoch by now.
-    pub async fn load_unit(&self, unit: UnitId, owner_epoch: i64) -> Result<Option<LoadedUnit>, StoreError> {
+    pub async fn load_unit(
+        &self,
+        unit: UnitId,
+        owner_epoch: i64,
+    ) -> Result<Option<LoadedUnit>, StoreError> {
         self.settle().await;
         ask!(self, load_unit(unit, owner_epoch))
     }
@@ -70,7 +78,12 @@ impl Store {
 /// Readings in the order in which they were judged.
 pub(crate) fn in_judged_order(mut readings: Vec<Reading>) -> Vec<Reading> {
     readings.sort_by(|a, b| {
-        (a.received_at, a.recorded_at, &a.point, a.sequence).cmp(&(b.received_at, b.recorded_at, &b.point, b.sequence))
+        (a.received_at, a.recorded_at, &a.point, a.sequence).cmp(&(
+            b.received_at,
+            b.recorded_at,
+            &b.point,
+            b.sequence,
+        ))
     });
     readings
 }
@@ -89,7 +102,11 @@ impl Sql {
         Ok(loaded)
     }
 
-    pub(crate) async fn load_unit(&self, unit: UnitId, owner_epoch: i64) -> Result<Option<LoadedUnit>, StoreError> {
+    pub(crate) async fn load_unit(
+        &self,
+        unit: UnitId,
+        owner_epoch: i64,
+    ) -> Result<Option<LoadedUnit>, StoreError> {
         let Some((_, site)) = self.site_of_unit(unit).await? else { return Ok(None) };
         let owner = site_owner::Entity::find_by_id(site.0).one(&self.db).await?;
         if owner.map(|row| row.owner_epoch) != Some(owner_epoch) {
@@ -99,8 +116,14 @@ impl Sql {
         Ok(units.into_values().flatten().next())
     }
 
-    pub(crate) async fn site_of_unit(&self, unit: UnitId) -> Result<Option<(OrgId, SiteId)>, StoreError> {
-        let row = unit::Entity::find_by_id(unit.0).filter(unit::Column::DeletedAt.is_null()).one(&self.db).await?;
+    pub(crate) async fn site_of_unit(
+        &self,
+        unit: UnitId,
+    ) -> Result<Option<(OrgId, SiteId)>, StoreError> {
+        let row = unit::Entity::find_by_id(unit.0)
+            .filter(unit::Column::DeletedAt.is_null())
+            .one(&self.db)
+            .await?;
         Ok(row.map(|row| (OrgId(row.org_id), SiteId(row.site_id))))
     }
 
@@ -114,7 +137,11 @@ impl Sql {
     pub(crate) async fn due_sites(&self, now: Timestamp) -> Result<Vec<SiteId>, StoreError> {
         let due = "SELECT DISTINCT units.site_id FROM unit_states JOIN units ON units.id = unit_states.unit_id
             WHERE unit_states.wake_at <= $1 AND units.deleted_at IS NULL ORDER BY units.site_id";
-        let due = Statement::from_sql_and_values(self.db.get_database_backend(), due, [now.as_millis().into()]);
+        let due = Statement::from_sql_and_values(
+            self.db.get_database_backend(),
+            due,
+            [now.as_millis().into()],
+        );
         let rows = self.db.query_all_raw(due).await?;
         rows.iter().map(|row| Ok(SiteId(row.try_get("", "site_id")?))).collect()
     }
@@ -124,13 +151,18 @@ impl Sql {
         let change = self.begin().await?;
         let ids = || sites.iter().map(|site| site.0);
         let live = site::Entity::find().select_only().column(site::Column::Id);
-        let live = live.filter(site::Column::Id.is_in(ids())).filter(site::Column::DeletedAt.is_null());
+        let live =
+            live.filter(site::Column::Id.is_in(ids())).filter(site::Column::DeletedAt.is_null());
         let live: Vec<Uuid> = live.into_tuple().all(&change).await?;
         // in one order, so that two who claim the same sites wait for each other and do not deadlock
         let held = site_owner::Entity::find().filter(site_owner::Column::SiteId.is_in(live));
-        let held = held.order_by_asc(site_owner::Column::SiteId).lock_exclusive().all(&change).await?;
+        let held =
+            held.order_by_asc(site_owner::Column::SiteId).lock_exclusive().all(&change).await?;
         site_owner::Entity::update_many()
-            .col_expr(site_owner::Column::OwnerEpoch, Expr::col(site_owner::Column::OwnerEpoch).add(1))
+            .col_expr(
+                site_owner::Column::OwnerEpoch,
+                Expr::col(site_owner::Column::OwnerEpoch).add(1),
+            )
             .filter(site_owner::Column::SiteId.is_in(held.iter().map(|row| row.site_id)))
             .exec(&change)
             .await?;
@@ -138,9 +170,13 @@ impl Sql {
         Ok(held.into_iter().map(|row| (SiteId(row.site_id), row.owner_epoch + 1)).collect())
     }
 
-    async fn load_claimed(&self, epochs: &BTreeMap<SiteId, i64>) -> Result<Vec<LoadedSite>, StoreError> {
+    async fn load_claimed(
+        &self,
+        epochs: &BTreeMap<SiteId, i64>,
+    ) -> Result<Vec<LoadedSite>, StoreError> {
         let ids = || epochs.keys().map(|site| site.0);
-        let sites = site::Entity::find().filter(site::Column::Id.is_in(ids())).all(&self.db).await?;
+        let sites =
+            site::Entity::find().filter(site::Column::Id.is_in(ids())).all(&self.db).await?;
         let open = alert::Entity::find().filter(alert::Column::SiteId.is_in(ids()));
         let open = open.filter(alert::Column::ResolvedAt.is_null()).order_by_asc(alert::Column::Id);
         let mut alerts: HashMap<SiteId, Vec<AlertRecord>> = HashMap::new();
@@ -153,14 +189,24 @@ impl Sql {
             let site = Site::try_from(row)?;
             let owner_epoch = epochs.get(&site.id).copied().unwrap_or_default();
             let units = units.remove(&site.id).unwrap_or_default();
-            Ok(LoadedSite { owner_epoch, units, alerts: alerts.remove(&site.id).unwrap_or_default(), site })
+            Ok(LoadedSite {
+                owner_epoch,
+                units,
+                alerts: alerts.remove(&site.id).unwrap_or_default(),
+                site,
+            })
         });
         loaded.collect()
     }
 
     /// Loads units by their sites, in order of their ids.
-    async fn load_units(&self, of: UnitsOf<'_>) -> Result<HashMap<SiteId, Vec<LoadedUnit>>, StoreError> {
-        let rows = UnitRow::find_by_statement(of.statement(self.db.get_database_backend())).all(&self.db).await?;
+    async fn load_units(
+        &self,
+        of: UnitsOf<'_>,
+    ) -> Result<HashMap<SiteId, Vec<LoadedUnit>>, StoreError> {
+        let rows = UnitRow::find_by_statement(of.statement(self.db.get_database_backend()))
+            .all(&self.db)
+            .await?;
         let mut judges = self.judges(&rows).await?;
         let units = rows.into_iter().map(UnitRow::into_parts).collect::<Result<Vec<_>, _>>()?;
         let mut since = self.since(&units).await?;
@@ -189,8 +235,10 @@ impl Sql {
         let mut orgs: Vec<OrgId> = rows.iter().map(|row| OrgId(row.org_id)).collect();
         orgs.sort_unstable();
         orgs.dedup();
-        let of_ids = organization::Entity::find().filter(organization::Column::Id.is_in(orgs.iter().map(|org| org.0)));
-        let versions = of_ids.all(&self.db).await?.into_iter().map(|row| (OrgId(row.id), row.rules_version));
+        let of_ids = organization::Entity::find()
+            .filter(organization::Column::Id.is_in(orgs.iter().map(|org| org.0)));
+        let versions =
+            of_ids.all(&self.db).await?.into_iter().map(|row| (OrgId(row.id), row.rules_version));
         Ok(Judges { versions: versions.collect(), book: rule_book(&self.db, &orgs).await? })
     }
 }
@@ -218,11 +266,18 @@ impl UnitsOf<'_> {
     /// The question for them. Ids go as one text of JSON, so that one prepared statement does for any number.
     fn statement(&self, backend: DatabaseBackend) -> Statement {
         let (column, ids) = match self {
-            UnitsOf::Sites(sites) => ("site_id", serde_json::json!(sites.keys().map(|site| site.0.simple().to_string()).collect::<Vec<_>>())),
+            UnitsOf::Sites(sites) => (
+                "site_id",
+                serde_json::json!(
+                    sites.keys().map(|site| site.0.simple().to_string()).collect::<Vec<_>>()
+                ),
+            ),
             UnitsOf::Unit(unit) => ("id", serde_json::json!([unit.0.simple().to_string()])),
         };
         let listed = match backend {
-            DatabaseBackend::Postgres => "SELECT id::uuid FROM json_array_elements_text($1::json) AS listed (id)",
+            DatabaseBackend::Postgres => {
+                "SELECT id::uuid FROM json_array_elements_text($1::json) AS listed (id)"
+            }
             _ => "SELECT unhex(value) FROM json_each($1)",
         };
         let sql = format!(
@@ -251,7 +306,16 @@ struct UnitRow {
 impl UnitRow {
     fn into_parts(self) -> Result<(UnitRecord, Version, UnitState), StoreError> {
         let Self { id, org_id, site_id, area_id, name, preset, created_at, version, state } = self;
-        let unit = unit::Model { id, org_id, site_id, area_id, name, preset, created_at, deleted_at: None };
+        let unit = unit::Model {
+            id,
+            org_id,
+            site_id,
+            area_id,
+            name,
+            preset,
+            created_at,
+            deleted_at: None,
+        };
         Ok((unit.try_into()?, Version(version), checkpoint::decode(&state)?))
     }
 }

@@ -1,17 +1,15 @@
 //! Opening, closing and looking after a store.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use hub_domain::{Clock, OrgId, Timestamp};
-use uuid::{ContextV7, Uuid};
+use uuid::Uuid;
 
 use crate::{
     CommitError, Committed, OpenError, PendingCommit, StoreError, UnitCommit,
     audit::Deed,
     memory::{Fault, Memory},
+    mint::Mint,
     records::{Actor, AuditEntry, StoreCounts, UpkeepReport},
     sql::{Pools, Sql},
 };
@@ -41,7 +39,9 @@ pub struct OpenOptions {
 impl std::fmt::Debug for OpenOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // the address may hold a password
-        f.debug_struct("OpenOptions").field("max_connections", &self.max_connections).finish_non_exhaustive()
+        f.debug_struct("OpenOptions")
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,8 +51,7 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     backend: Backend,
-    clock: Arc<dyn Clock>,
-    ids: Mutex<ContextV7>,
+    mint: Arc<Mint>,
 }
 
 /// Where it is kept.
@@ -74,16 +73,23 @@ impl Store {
     /// When the address is bad, the database cannot be reached, or it would not keep what it says it keeps.
     pub async fn open(options: OpenOptions) -> Result<Self, OpenError> {
         let OpenOptions { url, max_connections, clock } = options;
-        let its_clock = Arc::clone(&clock);
+        let mint = Arc::new(Mint::new(clock));
+        let its_mint = Arc::clone(&mint);
         let backend = match url.split_once(':') {
-            Some(("memory", _)) => Backend::Memory(Box::new(Memory::new(its_clock))),
-            Some(("sqlite", _)) => Backend::Sql(Box::new(Sql::open_sqlite(&url, max_connections, its_clock).await?)),
-            Some(("postgres" | "postgresql", _)) => {
-                Backend::Sql(Box::new(Sql::open_postgres(&url, max_connections, its_clock).await?))
+            Some(("memory", _)) => Backend::Memory(Box::new(Memory::new(its_mint))),
+            Some(("sqlite", _)) => {
+                Backend::Sql(Box::new(Sql::open_sqlite(&url, max_connections, its_mint).await?))
             }
-            _ => return Err(OpenError::BadUrl("it must begin with sqlite:, postgres: or memory:".to_owned())),
+            Some(("postgres" | "postgresql", _)) => {
+                Backend::Sql(Box::new(Sql::open_postgres(&url, max_connections, its_mint).await?))
+            }
+            _ => {
+                return Err(OpenError::BadUrl(
+                    "it must begin with sqlite:, postgres: or memory:".to_owned(),
+                ));
+            }
         };
-        Ok(Self(Arc::new(Inner { backend, clock, ids: Mutex::new(ContextV7::new()) })))
+        Ok(Self(Arc::new(Inner { backend, mint })))
     }
 
     pub(crate) fn backend(&self) -> &Backend {
@@ -91,16 +97,13 @@ impl Store {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.0.mint.now()
     }
 
     /// A new id and its instant. Ids sort by when they were minted.
     pub(crate) fn mint(&self) -> (Uuid, Timestamp) {
         let now = self.now();
-        let millis = u64::try_from(now.as_millis()).unwrap_or(0);
-        let nanos = u32::try_from(millis % 1000 * 1_000_000).unwrap_or(0);
-        let ids = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        (Uuid::new_v7(uuid::Timestamp::from_unix(&*ids, millis / 1000, nanos)), now)
+        (self.0.mint.id(now), now)
     }
 
     /// The audit row of something that is about to be done.

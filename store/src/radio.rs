@@ -2,13 +2,19 @@
 
 use hub_domain::{OrgId, Timestamp, UnitId};
 
-use uuid::Uuid;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    Statement, Value,
+    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Statement, Value,
 };
+use uuid::Uuid;
 
-use crate::{cursor, entity::{unclaimed_device, uplink}, sql::{self, Sql}, Store, StoreError, open::ask, records::{KeptUplink, Page, PageQuery, UnclaimedDevice, Uplink}};
+use crate::{
+    Store, StoreError, cursor,
+    entity::{unclaimed_device, uplink},
+    open::ask,
+    records::{KeptUplink, Page, PageQuery, UnclaimedDevice, Uplink},
+    sql::{self, Sql},
+};
 
 impl Store {
     /// Keeps a frame if it is new; if not, raises the RSSI of the one kept.
@@ -24,7 +30,12 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn settle_uplink(&self, uplink: &Uplink, unit: Option<UnitId>, is_decoded: bool) -> Result<(), StoreError> {
+    pub async fn settle_uplink(
+        &self,
+        uplink: &Uplink,
+        unit: Option<UnitId>,
+        is_decoded: bool,
+    ) -> Result<(), StoreError> {
         ask!(self, settle_uplink(uplink, unit, is_decoded))
     }
 
@@ -32,7 +43,13 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn note_unclaimed(&self, org: OrgId, dev_eui: &str, at: Timestamp, is_new_frame: bool) -> Result<(), StoreError> {
+    pub async fn note_unclaimed(
+        &self,
+        org: OrgId,
+        dev_eui: &str,
+        at: Timestamp,
+        is_new_frame: bool,
+    ) -> Result<(), StoreError> {
         ask!(self, note_unclaimed(org, dev_eui, at, is_new_frame))
     }
 
@@ -40,7 +57,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn unclaimed_devices(&self, org: OrgId, page: PageQuery) -> Result<Page<UnclaimedDevice>, StoreError> {
+    pub async fn unclaimed_devices(
+        &self,
+        org: OrgId,
+        page: PageQuery,
+    ) -> Result<Page<UnclaimedDevice>, StoreError> {
         ask!(self, unclaimed_devices(org, &page))
     }
 
@@ -48,7 +69,12 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn uplinks_of_unit(&self, org: OrgId, unit: UnitId, page: PageQuery) -> Result<Page<Uplink>, StoreError> {
+    pub async fn uplinks_of_unit(
+        &self,
+        org: OrgId,
+        unit: UnitId,
+        page: PageQuery,
+    ) -> Result<Page<Uplink>, StoreError> {
         ask!(self, uplinks_of_unit(org, unit, &page))
     }
 }
@@ -74,11 +100,21 @@ ON CONFLICT (org_id, dev_eui) DO UPDATE SET
     frames = noted.frames + excluded.frames";
 
 impl Sql {
-    pub(crate) async fn keep_uplink(&self, id: Uuid, uplink: &Uplink) -> Result<KeptUplink, StoreError> {
+    pub(crate) async fn keep_uplink(
+        &self,
+        id: Uuid,
+        uplink: &Uplink,
+    ) -> Result<KeptUplink, StoreError> {
         let values = uplink_values(uplink::Model::unsettled(id, uplink));
-        let keep = Statement::from_sql_and_values(self.changes().get_database_backend(), KEEP_UPLINK, values);
+        let keep = Statement::from_sql_and_values(
+            self.changes().get_database_backend(),
+            KEEP_UPLINK,
+            values,
+        );
         let kept = uplink::Entity::find().from_raw_sql(keep).one(self.changes()).await?;
-        let kept = kept.ok_or_else(|| StoreError::Unavailable("the kept frame did not come back".to_owned()))?;
+        let kept = kept.ok_or_else(|| {
+            StoreError::Unavailable("the kept frame did not come back".to_owned())
+        })?;
         let (is_new, is_settled) = (kept.id == id, kept.is_settled);
         Ok(KeptUplink { uplink: kept.try_into()?, is_new, is_settled })
     }
@@ -89,7 +125,9 @@ impl Sql {
         unit: Option<UnitId>,
         is_decoded: bool,
     ) -> Result<(), StoreError> {
-        use uplink::Column::{DevEui, FCnt, IsDecoded, IsSettled, OrgId, PayloadHash, Session, UnitId};
+        use uplink::Column::{
+            DevEui, FCnt, IsDecoded, IsSettled, OrgId, PayloadHash, Session, UnitId,
+        };
         let done = uplink::Entity::update_many()
             .col_expr(IsSettled, true.into())
             .col_expr(IsDecoded, is_decoded.into())
@@ -113,7 +151,11 @@ impl Sql {
     ) -> Result<(), StoreError> {
         let values: [Value; 4] =
             [org.0.into(), dev_eui.into(), at.as_millis().into(), i64::from(is_new_frame).into()];
-        let note = Statement::from_sql_and_values(self.changes().get_database_backend(), NOTE_UNCLAIMED, values);
+        let note = Statement::from_sql_and_values(
+            self.changes().get_database_backend(),
+            NOTE_UNCLAIMED,
+            values,
+        );
         self.changes().execute_raw(note).await?;
         Ok(())
     }

@@ -2,8 +2,17 @@
 
 use hub_domain::{OrgId, ReadingKey, Timestamp, UnitId};
 
-use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
-use crate::{cursor, entity::reading, sql::{self, Sql}, Store, StoreError, open::ask, records::{Page, PageQuery, StoredReading}};
+use crate::{
+    Store, StoreError, cursor,
+    entity::reading,
+    open::ask,
+    records::{Page, PageQuery, StoredReading},
+    sql::{self, Sql},
+};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
 
 impl Store {
     /// The readings of a unit recorded from `from` (included) to `to` (not included), oldest first.
@@ -36,7 +45,8 @@ impl Sql {
         let after = cursor::reading_after(page)?;
         // no reading before the cursor's is looked at: what months lie there is not touched
         let from = after.as_ref().map_or(from, |after| from.max(after.recorded_at));
-        let mut query = of_unit.filter(RecordedAt.gte(from.as_millis())).filter(RecordedAt.lt(to.as_millis()));
+        let mut query =
+            of_unit.filter(RecordedAt.gte(from.as_millis())).filter(RecordedAt.lt(to.as_millis()));
         if let Some(after) = after {
             query = query.filter(is_after(&after));
         }
@@ -50,7 +60,8 @@ impl Sql {
 /// True of readings past `key` in the order of (`recorded_at`, source, channel, sequence).
 fn is_after(key: &ReadingKey) -> Condition {
     use reading::Column::{Channel, RecordedAt, Sequence, SourceId};
-    let (at, source, channel) = (key.recorded_at.as_millis(), key.point.source.0, key.point.channel.as_str());
+    let (at, source, channel) =
+        (key.recorded_at.as_millis(), key.point.source.0, key.point.channel.as_str());
     let same_instant = Condition::all().add(RecordedAt.eq(at));
     let same_source = same_instant.clone().add(SourceId.eq(source));
     let same_channel = same_source.clone().add(Channel.eq(channel));

@@ -1,10 +1,14 @@
 //! The records of the store as its callers see them: typed ids, whole milliseconds, no database types.
 
-use std::sync::Arc;
+mod load;
+mod radio;
+
+pub use load::{LoadedSite, LoadedUnit};
+pub use radio::{KeptUplink, TtnConnection, UnclaimedDevice, Uplink};
 
 use hub_domain::{
-    AlertEventKind, AlertId, AlertKind, AlertStatus, AreaId, DeviceId, KeyId, Layer, MilliCelsius, OrgId, Reading, Rule,
-    RuleId, RuleLayer, Severity, SiteId, Timestamp, UnitId, UnitState, UserId, Version,
+    AlertEventKind, AlertId, AlertKind, AlertStatus, AreaId, DeviceId, KeyId, Layer, MilliCelsius,
+    OrgId, Reading, RuleId, RuleLayer, Severity, SiteId, Timestamp, UnitId, UserId,
 };
 use uuid::Uuid;
 
@@ -53,7 +57,8 @@ pub enum Role {
 
 impl Role {
     /// Every role, least first.
-    pub const ALL: [Self; 6] = [Self::Inspector, Self::Viewer, Self::Staff, Self::Manager, Self::Admin, Self::Owner];
+    pub const ALL: [Self; 6] =
+        [Self::Inspector, Self::Viewer, Self::Staff, Self::Manager, Self::Admin, Self::Owner];
 
     /// The stable name.
     #[must_use]
@@ -175,68 +180,6 @@ pub struct ApiKey {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// A webhook connection of The Things Stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TtnConnection {
-    /// Its id, part of its path.
-    pub id: Uuid,
-    /// Its tenant.
-    pub org: OrgId,
-    /// What it is called.
-    pub name: String,
-    /// SHA-256 of its secret.
-    pub secret_hash: [u8; 32],
-    /// Since when.
-    pub created_at: Timestamp,
-}
-
-/// A radio frame. Identified by (org, `dev_eui`, `session`, `f_cnt`), or without a session by (org, `dev_eui`,
-/// `f_cnt`, `payload_hash`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Uplink {
-    /// Its tenant.
-    pub org: OrgId,
-    /// The sensor's radio identity.
-    pub dev_eui: String,
-    /// The session key id, or `""`.
-    pub session: String,
-    /// The frame counter; absent on the air means 0.
-    pub f_cnt: i64,
-    /// SHA-256 of port and payload; zeros where a session identifies the frame.
-    pub payload_hash: [u8; 32],
-    /// The port, if any.
-    pub f_port: Option<i16>,
-    /// The raw payload.
-    pub payload: Vec<u8>,
-    /// The network's own decoding, as JSON text.
-    pub decoded_payload: Option<String>,
-    /// When the network received it: the time of its readings.
-    pub recorded_at: Timestamp,
-    /// When the hub received it.
-    pub received_at: Timestamp,
-    /// Best RSSI over the gateways.
-    pub rssi_dbm: Option<i16>,
-    /// True if readings (or nothing to be read) were made of it; false: kept raw, undecoded.
-    pub is_decoded: bool,
-    /// The unit it was for, if the device was assigned.
-    pub unit: Option<UnitId>,
-}
-
-/// A sensor that was heard and belongs to no device yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnclaimedDevice {
-    /// Its tenant (of the connection that heard it).
-    pub org: OrgId,
-    /// Its radio identity.
-    pub dev_eui: String,
-    /// First heard.
-    pub first_seen_at: Timestamp,
-    /// Last heard.
-    pub last_seen_at: Timestamp,
-    /// Distinct frames.
-    pub frames: i64,
-}
-
 /// The rule of one scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertRule {
@@ -327,37 +270,6 @@ pub struct StoredReading {
     pub is_late: bool,
 }
 
-/// A unit as its actor starts from: checkpoint, readings since, and rule.
-#[derive(Clone, Debug)]
-pub struct LoadedUnit {
-    /// As configured.
-    pub record: UnitRecord,
-    /// How many transitions it has made.
-    pub version: Version,
-    /// The last checkpoint.
-    pub state: UnitState,
-    /// Readings judged since, in the order they were judged: by (`received_at`, `recorded_at`, source, channel,
-    /// sequence). Late ones are left out.
-    pub since: Vec<Reading>,
-    /// The effective rule.
-    pub rule: Arc<Rule>,
-    /// The organization's rule version at loading.
-    pub rule_version: i64,
-}
-
-/// A site as its supervisor starts from.
-#[derive(Clone, Debug)]
-pub struct LoadedSite {
-    /// As configured.
-    pub site: Site,
-    /// The epoch of this ownership: raised by this load.
-    pub owner_epoch: i64,
-    /// All its units.
-    pub units: Vec<LoadedUnit>,
-    /// All its unresolved alerts' records.
-    pub alerts: Vec<AlertRecord>,
-}
-
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
@@ -428,17 +340,6 @@ pub struct NewDevice {
     pub unit: Option<UnitId>,
     /// Its model.
     pub model: Option<String>,
-}
-
-/// What became of a radio frame that was to be kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptUplink {
-    /// The frame as stored: the first copy, with the best RSSI of all.
-    pub uplink: Uplink,
-    /// True if it was not there before.
-    pub is_new: bool,
-    /// True if it was settled before: whatever could be made of it was made.
-    pub is_settled: bool,
 }
 
 /// What upkeep did.

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use hub_domain::{Layer, OrgId, Rule, RuleId, RuleLayer, SiteId, Timestamp, UnitId, rule::Resolved};
+use hub_domain::{
+    Layer, OrgId, Rule, RuleId, RuleLayer, SiteId, Timestamp, UnitId, rule::Resolved,
+};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, sea_query::{Expr, ExprTrait as _},
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -48,7 +51,16 @@ impl Store {
         let (id, at) = self.mint();
         let detail = json!({ "scope": scope.name(), "scopeId": scope_id.to_string(), "fields": layers::to_json(&layer) });
         let entry = self.entry(org, actor, "alert_rule.put", "alert_rule", id, &detail);
-        let rule = AlertRule { id: RuleId(id), org, scope, scope_id, version: 1, layer, created_at: at, updated_at: at };
+        let rule = AlertRule {
+            id: RuleId(id),
+            org,
+            scope,
+            scope_id,
+            version: 1,
+            layer,
+            created_at: at,
+            updated_at: at,
+        };
         ask!(self, put_rule(rule, entry))
     }
 
@@ -72,7 +84,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn rule_versions(&self, org: OrgId, id: RuleId) -> Result<Vec<AlertRule>, StoreError> {
+    pub async fn rule_versions(
+        &self,
+        org: OrgId,
+        id: RuleId,
+    ) -> Result<Vec<AlertRule>, StoreError> {
         ask!(self, rule_versions(org, id))
     }
 
@@ -80,7 +96,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn effective_rule(&self, org: OrgId, unit: UnitId) -> Result<Option<(i64, Vec<Resolved>)>, StoreError> {
+    pub async fn effective_rule(
+        &self,
+        org: OrgId,
+        unit: UnitId,
+    ) -> Result<Option<(i64, Vec<Resolved>)>, StoreError> {
         ask!(self, effective_rule(org, unit))
     }
 
@@ -88,7 +108,10 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn rules_of(&self, scope: RuleScope) -> Result<Vec<(UnitId, Arc<Rule>, i64)>, StoreError> {
+    pub async fn rules_of(
+        &self,
+        scope: RuleScope,
+    ) -> Result<Vec<(UnitId, Arc<Rule>, i64)>, StoreError> {
         ask!(self, rules_of(scope))
     }
 }
@@ -101,7 +124,8 @@ impl Sql {
     ) -> Result<(AlertRule, bool), StoreError> {
         let change = self.begin().await?;
         // nobody else edits rules or makes units of this organization until this change ends
-        let organization = organization::Entity::find_by_id(rule.org.0).lock_exclusive().one(&change).await?;
+        let organization =
+            organization::Entity::find_by_id(rule.org.0).lock_exclusive().one(&change).await?;
         organization.ok_or(StoreError::NotFound)?;
         need_scope(&change, &rule).await?;
         let mut book = rule_book(&change, &[rule.org]).await?;
@@ -109,7 +133,8 @@ impl Sql {
         units_below(&change, &rule).await?.iter().try_for_each(|unit| book.check(unit))?;
         let before = rule_at(&change, &rule).await?;
         if let Some(before) = &before {
-            (rule.id, rule.version, rule.created_at) = (before.id, before.version + 1, before.created_at);
+            (rule.id, rule.version, rule.created_at) =
+                (before.id, before.version + 1, before.created_at);
             entry.object_id = before.id.0;
         }
         write_rule(&change, &rule, before.is_none()).await?;
@@ -118,23 +143,42 @@ impl Sql {
         Ok((rule, before.is_none()))
     }
 
-    pub(crate) async fn rule(&self, org: OrgId, id: RuleId) -> Result<Option<AlertRule>, StoreError> {
-        let of_org = alert_rule::Entity::find_by_id(id.0).filter(alert_rule::Column::OrgId.eq(org.0));
+    pub(crate) async fn rule(
+        &self,
+        org: OrgId,
+        id: RuleId,
+    ) -> Result<Option<AlertRule>, StoreError> {
+        let of_org =
+            alert_rule::Entity::find_by_id(id.0).filter(alert_rule::Column::OrgId.eq(org.0));
         of_org.one(&self.db).await?.map(AlertRule::try_from).transpose()
     }
 
-    pub(crate) async fn rules(&self, org: OrgId, page: &PageQuery) -> Result<Page<AlertRule>, StoreError> {
+    pub(crate) async fn rules(
+        &self,
+        org: OrgId,
+        page: &PageQuery,
+    ) -> Result<Page<AlertRule>, StoreError> {
         let query = alert_rule::Entity::find().filter(alert_rule::Column::OrgId.eq(org.0));
         self.page(query, alert_rule::Column::Id, |row| row.id, page).await
     }
 
-    pub(crate) async fn rule_versions(&self, org: OrgId, id: RuleId) -> Result<Vec<AlertRule>, StoreError> {
+    pub(crate) async fn rule_versions(
+        &self,
+        org: OrgId,
+        id: RuleId,
+    ) -> Result<Vec<AlertRule>, StoreError> {
         let Some(rule) = self.rule(org, id).await? else { return Ok(Vec::new()) };
-        let versions = alert_rule_version::Entity::find().filter(alert_rule_version::Column::RuleId.eq(id.0));
+        let versions =
+            alert_rule_version::Entity::find().filter(alert_rule_version::Column::RuleId.eq(id.0));
         let rows = versions.order_by_asc(alert_rule_version::Column::Version).all(&self.db).await?;
         let version = |row: alert_rule_version::Model| {
             let updated_at = Timestamp::from_millis(row.updated_at);
-            Ok(AlertRule { version: row.version, layer: layers::from_json(&row.layer)?, updated_at, ..rule.clone() })
+            Ok(AlertRule {
+                version: row.version,
+                layer: layers::from_json(&row.layer)?,
+                updated_at,
+                ..rule.clone()
+            })
         };
         rows.into_iter().map(version).collect()
     }
@@ -149,7 +193,10 @@ impl Sql {
         Ok(Some((version, rule_book(&self.db, &[org]).await?.explain(&unit))))
     }
 
-    pub(crate) async fn rules_of(&self, scope: RuleScope) -> Result<Vec<(UnitId, Arc<Rule>, i64)>, StoreError> {
+    pub(crate) async fn rules_of(
+        &self,
+        scope: RuleScope,
+    ) -> Result<Vec<(UnitId, Arc<Rule>, i64)>, StoreError> {
         let is_meant = match scope {
             RuleScope::Organization(org) => unit::Column::OrgId.eq(org.0),
             RuleScope::Site(site) => unit::Column::SiteId.eq(site.0),
@@ -164,9 +211,17 @@ impl Sql {
 }
 
 /// What the rules of some organizations say.
-pub(crate) async fn rule_book(db: &impl ConnectionTrait, orgs: &[OrgId]) -> Result<RuleBook, StoreError> {
-    let of_orgs = alert_rule::Entity::find().filter(alert_rule::Column::OrgId.is_in(orgs.iter().map(|org| org.0)));
-    let said = of_orgs.all(db).await?.into_iter().map(|row| Ok((row.scope_id, layers::from_json(&row.layer)?)));
+pub(crate) async fn rule_book(
+    db: &impl ConnectionTrait,
+    orgs: &[OrgId],
+) -> Result<RuleBook, StoreError> {
+    let of_orgs = alert_rule::Entity::find()
+        .filter(alert_rule::Column::OrgId.is_in(orgs.iter().map(|org| org.0)));
+    let said = of_orgs
+        .all(db)
+        .await?
+        .into_iter()
+        .map(|row| Ok((row.scope_id, layers::from_json(&row.layer)?)));
     Ok(RuleBook::new(said.collect::<Result<Vec<_>, StoreError>>()?))
 }
 
@@ -192,7 +247,10 @@ async fn need_scope(change: &DatabaseTransaction, rule: &AlertRule) -> Result<()
     if is_there { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
-async fn units_below(change: &DatabaseTransaction, rule: &AlertRule) -> Result<Vec<UnitRecord>, StoreError> {
+async fn units_below(
+    change: &DatabaseTransaction,
+    rule: &AlertRule,
+) -> Result<Vec<UnitRecord>, StoreError> {
     let column = match rule.scope {
         RuleLayer::Unit => unit::Column::Id,
         RuleLayer::Site => unit::Column::SiteId,
@@ -201,30 +259,44 @@ async fn units_below(change: &DatabaseTransaction, rule: &AlertRule) -> Result<V
     units_where(change, column.eq(rule.scope_id)).await
 }
 
-async fn units_where(db: &impl ConnectionTrait, is_meant: Expr) -> Result<Vec<UnitRecord>, StoreError> {
+async fn units_where(
+    db: &impl ConnectionTrait,
+    is_meant: Expr,
+) -> Result<Vec<UnitRecord>, StoreError> {
     let live = unit::Entity::find().filter(is_meant).filter(unit::Column::DeletedAt.is_null());
     let rows = live.order_by_asc(unit::Column::Id).all(db).await?;
     rows.into_iter().map(UnitRecord::try_from).collect()
 }
 
-async fn rule_at(change: &DatabaseTransaction, rule: &AlertRule) -> Result<Option<AlertRule>, StoreError> {
+async fn rule_at(
+    change: &DatabaseTransaction,
+    rule: &AlertRule,
+) -> Result<Option<AlertRule>, StoreError> {
     let of_org = alert_rule::Entity::find().filter(alert_rule::Column::OrgId.eq(rule.org.0));
     let row = of_org.filter(alert_rule::Column::ScopeId.eq(rule.scope_id)).one(change).await?;
     row.map(AlertRule::try_from).transpose()
 }
 
-async fn write_rule(change: &DatabaseTransaction, rule: &AlertRule, is_new: bool) -> Result<(), StoreError> {
+async fn write_rule(
+    change: &DatabaseTransaction,
+    rule: &AlertRule,
+    is_new: bool,
+) -> Result<(), StoreError> {
     let row = alert_rule::ActiveModel::from(rule);
     if is_new {
         alert_rule::Entity::insert(row).exec_without_returning(change).await?;
     } else {
-        let update = alert_rule::Entity::update_many().set(row).filter(alert_rule::Column::Id.eq(rule.id.0));
+        let update =
+            alert_rule::Entity::update_many().set(row).filter(alert_rule::Column::Id.eq(rule.id.0));
         update.exec(change).await?;
     }
     let version = alert_rule_version::ActiveModel::from(rule);
     alert_rule_version::Entity::insert(version).exec_without_returning(change).await?;
     organization::Entity::update_many()
-        .col_expr(organization::Column::RulesVersion, Expr::col(organization::Column::RulesVersion).add(1))
+        .col_expr(
+            organization::Column::RulesVersion,
+            Expr::col(organization::Column::RulesVersion).add(1),
+        )
         .filter(organization::Column::Id.eq(rule.org.0))
         .exec(change)
         .await?;

@@ -50,19 +50,25 @@ impl Since {
         let Some(json) = self.questions.last_mut() else { return };
         json.push(if self.in_last == 0 { '[' } else { ',' });
         self.in_last += 1;
-        let (unit, source, channel) = (unit.0.simple(), point.point.source.0.simple(), &point.point.channel);
+        let (unit, source, channel) =
+            (unit.0.simple(), point.point.source.0.simple(), &point.point.channel);
         let (at, sequence) = (point.newest.0.as_millis(), point.newest.1);
         // a channel's name needs no escape
-        write!(json, "[\"{unit}\",\"{source}\",\"{channel}\",{at},{sequence}]").expect("a text takes any text");
+        write!(json, "[\"{unit}\",\"{source}\",\"{channel}\",{at},{sequence}]")
+            .expect("a text takes any text");
     }
 
     /// The readings, by their units, in no order.
-    pub(crate) async fn answer(self, db: &DatabaseConnection) -> Result<HashMap<UnitId, Vec<Reading>>, StoreError> {
+    pub(crate) async fn answer(
+        self,
+        db: &DatabaseConnection,
+    ) -> Result<HashMap<UnitId, Vec<Reading>>, StoreError> {
         let mut found: HashMap<UnitId, Vec<Reading>> = HashMap::new();
         let backend = db.get_database_backend();
         let sql = if backend == DatabaseBackend::Postgres { POSTGRES } else { SQLITE };
         for question in self.questions {
-            let question = Statement::from_sql_and_values(backend, sql, [Value::from(question + "]")]);
+            let question =
+                Statement::from_sql_and_values(backend, sql, [Value::from(question + "]")]);
             for row in reading::Model::find_by_statement(question).all(db).await? {
                 let unit = UnitId(row.unit_id);
                 found.entry(unit).or_default().push(StoredReading::try_from(row)?.reading);

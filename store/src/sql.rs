@@ -2,11 +2,10 @@
 
 use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 
-use hub_domain::Clock;
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions,
-    TransactionTrait as _,
+    ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, Select, SqliteTransactionMode, SqlxPostgresConnector,
+    SqlxSqliteConnector, TransactionOptions, TransactionTrait as _,
 };
 use sqlx::{
     Connection as _, PgConnection, PgPool, SqlitePool,
@@ -17,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     OpenError, StoreError, cursor,
+    mint::Mint,
     records::{AuditEntry, Page, PageQuery},
     writer::Writer,
 };
@@ -49,9 +49,10 @@ impl Sql {
     pub(crate) async fn open_postgres(
         url: &str,
         max_connections: u32,
-        clock: Arc<dyn Clock>,
+        mint: Arc<Mint>,
     ) -> Result<Self, OpenError> {
-        let options = PgConnectOptions::from_str(url).map_err(|error| OpenError::BadUrl(error.to_string()))?;
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| OpenError::BadUrl(error.to_string()))?;
         let options = options.application_name("freshtrack-hub");
         check_postgres(&options).await?;
         let pool = PgPoolOptions::new()
@@ -59,7 +60,7 @@ impl Sql {
             .acquire_timeout(ACQUIRE_WITHIN)
             .connect_lazy_with(options.clone());
         let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
-        let writer = Writer::on_postgres(options.clone(), clock);
+        let writer = Writer::on_postgres(options.clone(), mint);
         let pools = Pools::Postgres { pool, options: Box::new(options) };
         Ok(Self { changes: db.clone(), db, pools, writer })
     }
@@ -68,19 +69,21 @@ impl Sql {
     pub(crate) async fn open_sqlite(
         url: &str,
         max_connections: u32,
-        clock: Arc<dyn Clock>,
+        mint: Arc<Mint>,
     ) -> Result<Self, OpenError> {
         let options = sqlite_options(url)?;
         let file = options.get_filename().to_owned();
-        let unreachable = |error: sqlx::Error| OpenError::Unreachable(format!("{}: {error}", file.display()));
+        let unreachable =
+            |error: sqlx::Error| OpenError::Unreachable(format!("{}: {error}", file.display()));
         // one writer: SQLite has one write lock, and waiting for it in line is fair, polling for it is not
         let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(unreachable)?;
         check_sqlite(&writer).await?;
         let readers = sqlite_pool(max_connections.max(1));
-        let readers = readers.connect_with(options.pragma("query_only", "ON")).await.map_err(unreachable)?;
+        let readers =
+            readers.connect_with(options.pragma("query_only", "ON").pragma("cache_size", "-16384")).await.map_err(unreachable)?;
         let db = SqlxSqliteConnector::from_sqlx_sqlite_pool(readers.clone());
         let changes = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer.clone());
-        let queue = Writer::on_sqlite(writer.clone(), clock);
+        let queue = Writer::on_sqlite(writer.clone(), mint);
         Ok(Self { db, changes, pools: Pools::Sqlite { readers, writer, file }, writer: queue })
     }
 
@@ -88,7 +91,8 @@ impl Sql {
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
         let sqlite_transaction_mode =
             matches!(self.pools, Pools::Sqlite { .. }).then_some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
+        let options =
+            TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
         Ok(self.changes.begin_with_options(options).await?)
     }
 
@@ -152,15 +156,22 @@ pub(crate) fn one_more(page: &PageQuery) -> u64 {
 }
 
 /// A page of records from one of rows.
-pub(crate) fn records<M, R: TryFrom<M, Error = StoreError>>(page: Page<M>) -> Result<Page<R>, StoreError> {
+pub(crate) fn records<M, R: TryFrom<M, Error = StoreError>>(
+    page: Page<M>,
+) -> Result<Page<R>, StoreError> {
     let items = page.items.into_iter().map(R::try_from).collect::<Result<_, _>>()?;
     Ok(Page { items, next: page.next })
 }
 
 /// Writes an audit row within a change.
-pub(crate) async fn audit(change: &DatabaseTransaction, entry: &AuditEntry) -> Result<(), StoreError> {
+pub(crate) async fn audit(
+    change: &DatabaseTransaction,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
     use crate::entity::audit_entry;
-    audit_entry::Entity::insert(audit_entry::ActiveModel::from(entry)).exec_without_returning(change).await?;
+    audit_entry::Entity::insert(audit_entry::ActiveModel::from(entry))
+        .exec_without_returning(change)
+        .await?;
     Ok(())
 }
 
@@ -178,10 +189,14 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
         Some((url, level)) => (url, level),
         None => (url, "full"),
     };
-    let synchronous = SqliteSynchronous::from_str(synchronous).map_err(|e| OpenError::BadUrl(e.to_string()))?;
-    let options = SqliteConnectOptions::from_str(url).map_err(|e| OpenError::BadUrl(e.to_string()))?;
+    let synchronous =
+        SqliteSynchronous::from_str(synchronous).map_err(|e| OpenError::BadUrl(e.to_string()))?;
+    let options =
+        SqliteConnectOptions::from_str(url).map_err(|e| OpenError::BadUrl(e.to_string()))?;
     if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(OpenError::BadUrl("a SQLite in memory keeps nothing; `memory:` says so".to_owned()));
+        return Err(OpenError::BadUrl(
+            "a SQLite in memory keeps nothing; `memory:` says so".to_owned(),
+        ));
     }
     let options = options
         .create_if_missing(true)
@@ -189,15 +204,21 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
         .synchronous(synchronous)
         .foreign_keys(true)
         .busy_timeout(BUSY_WITHIN)
-        .pragma("temp_store", "memory");
+        .pragma("temp_store", "memory")
+        // a group touches one leaf for each of its units: they must fit, or each is read again for the next group
+        .pragma("cache_size", "-65536")
+        // and they are written over and over: the longer the log, the fewer times to the file itself
+        .pragma("wal_autocheckpoint", "8192");
     Ok(options)
 }
 
 /// Refuses a SQLite that would lose a commit with the power.
 async fn check_sqlite(pool: &SqlitePool) -> Result<(), OpenError> {
     let unreachable = |error: sqlx::Error| OpenError::Unreachable(error.to_string());
-    let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(pool).await.map_err(unreachable)?;
-    let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await.map_err(unreachable)?;
+    let level: i64 =
+        sqlx::query_scalar("PRAGMA synchronous").fetch_one(pool).await.map_err(unreachable)?;
+    let journal: String =
+        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await.map_err(unreachable)?;
     if level < 2 {
         return Err(OpenError::Unsafe(format!(
             "the SQLite database runs with synchronous = {level}, so a power cut may lose readings that were \
@@ -233,8 +254,11 @@ async fn check_postgres(options: &PgConnectOptions) -> Result<(), OpenError> {
 }
 
 /// The setting that makes commits on this connection unsafe, if one does.
-pub(crate) async fn unsafe_setting(connection: &mut PgConnection) -> Result<Option<&'static str>, sqlx::Error> {
-    let commit: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut *connection).await?;
+pub(crate) async fn unsafe_setting(
+    connection: &mut PgConnection,
+) -> Result<Option<&'static str>, sqlx::Error> {
+    let commit: String =
+        sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut *connection).await?;
     let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut *connection).await?;
     Ok(match (commit.as_str(), fsync.as_str()) {
         ("off", _) => Some("synchronous_commit"),

@@ -3,18 +3,37 @@
 use hub_domain::{OrgId, UserId};
 use serde_json::json;
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, sea_query::OnConflict};
-use crate::{entity::{self, membership, organization}, sql::{self, Sql}, Store, StoreError, open::ask, records::{AuditEntry, Actor, Membership, Organization, Role}};
+use crate::{
+    Store, StoreError,
+    entity::{self, membership, organization},
+    open::ask,
+    records::{Actor, AuditEntry, Membership, Organization, Role},
+    sql::{self, Sql},
+};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, sea_query::OnConflict,
+};
 
 impl Store {
     /// Makes an organization.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn create_organization(&self, name: &str, actor: Actor) -> Result<Organization, StoreError> {
+    pub async fn create_organization(
+        &self,
+        name: &str,
+        actor: Actor,
+    ) -> Result<Organization, StoreError> {
         let (id, created_at) = self.mint();
         let organization = Organization { id: OrgId(id), name: name.to_owned(), created_at };
-        let entry = self.entry(organization.id, actor, "organization.created", "organization", id, &json!({ "name": name }));
+        let entry = self.entry(
+            organization.id,
+            actor,
+            "organization.created",
+            "organization",
+            id,
+            &json!({ "name": name }),
+        );
         ask!(self, insert_organization(&organization, &entry))?;
         Ok(organization)
     }
@@ -31,7 +50,12 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn set_membership(&self, org: OrgId, user: UserId, role: Role) -> Result<(), StoreError> {
+    pub async fn set_membership(
+        &self,
+        org: OrgId,
+        user: UserId,
+        role: Role,
+    ) -> Result<(), StoreError> {
         let detail = json!({ "role": role.name() });
         let entry = self.entry(org, Actor::Hub, "membership.set", "user", user.0, &detail);
         ask!(self, put_membership(org, user, role, &entry))
@@ -76,7 +100,10 @@ impl Sql {
         Ok(change.commit().await?)
     }
 
-    pub(crate) async fn organization(&self, org: OrgId) -> Result<Option<Organization>, StoreError> {
+    pub(crate) async fn organization(
+        &self,
+        org: OrgId,
+    ) -> Result<Option<Organization>, StoreError> {
         let row = organization::Entity::find_by_id(org.0).one(&self.db).await?;
         row.map(Organization::try_from).transpose()
     }
@@ -97,7 +124,9 @@ impl Sql {
         let key = [membership::Column::OrgId, membership::Column::UserId];
         let change = self.begin().await?;
         membership::Entity::insert(entity::insertable(row))
-            .on_conflict(OnConflict::columns(key).update_column(membership::Column::Role).to_owned())
+            .on_conflict(
+                OnConflict::columns(key).update_column(membership::Column::Role).to_owned(),
+            )
             .exec_without_returning(&change)
             .await?;
         sql::audit(&change, entry).await?;
@@ -135,7 +164,11 @@ impl Sql {
         joined.map(membership).collect()
     }
 
-    pub(crate) async fn membership(&self, org: OrgId, user: UserId) -> Result<Option<Role>, StoreError> {
+    pub(crate) async fn membership(
+        &self,
+        org: OrgId,
+        user: UserId,
+    ) -> Result<Option<Role>, StoreError> {
         let row = membership::Entity::find_by_id((org.0, user.0)).one(&self.db).await?;
         row.map(|row| row.role()).transpose()
     }

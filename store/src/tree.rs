@@ -3,8 +3,17 @@
 use hub_domain::{AreaId, OrgId, SiteId, UnitId, UnitState};
 use serde_json::json;
 
-use sea_orm::{ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _};
-use crate::{checkpoint, entity::{self, area, organization, site, site_owner, unit, unit_state}, rules::rule_book, sql::{self, Sql}, Store, StoreError, open::ask, records::{AuditEntry, Actor, Area, Page, PageQuery, Site, UnitRecord}};
+use crate::{
+    Store, StoreError, checkpoint,
+    entity::{self, area, organization, site, site_owner, unit, unit_state},
+    open::ask,
+    records::{Actor, Area, AuditEntry, Page, PageQuery, Site, UnitRecord},
+    rules::rule_book,
+    sql::{self, Sql},
+};
+use sea_orm::{
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+};
 
 impl Store {
     /// Makes a site.
@@ -19,7 +28,13 @@ impl Store {
         actor: Actor,
     ) -> Result<Site, StoreError> {
         let (id, created_at) = self.mint();
-        let site = Site { id: SiteId(id), org, name: name.to_owned(), timezone: timezone.to_owned(), created_at };
+        let site = Site {
+            id: SiteId(id),
+            org,
+            name: name.to_owned(),
+            timezone: timezone.to_owned(),
+            created_at,
+        };
         let entry = self.entry(org, actor, "site.created", "site", id, &json!({ "name": name }));
         ask!(self, insert_site(&site, &entry))?;
         Ok(site)
@@ -53,7 +68,13 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn create_area(&self, org: OrgId, site: SiteId, name: &str, actor: Actor) -> Result<Area, StoreError> {
+    pub async fn create_area(
+        &self,
+        org: OrgId,
+        site: SiteId,
+        name: &str,
+        actor: Actor,
+    ) -> Result<Area, StoreError> {
         let (id, created_at) = self.mint();
         let area = Area { id: AreaId(id), org, site, name: name.to_owned(), created_at };
         let entry = self.entry(org, actor, "area.created", "area", id, &json!({ "name": name }));
@@ -73,7 +94,12 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn areas(&self, org: OrgId, site: Option<SiteId>, page: PageQuery) -> Result<Page<Area>, StoreError> {
+    pub async fn areas(
+        &self,
+        org: OrgId,
+        site: Option<SiteId>,
+        page: PageQuery,
+    ) -> Result<Page<Area>, StoreError> {
         ask!(self, areas(org, site, &page))
     }
 
@@ -113,17 +139,28 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn units(&self, org: OrgId, site: Option<SiteId>, page: PageQuery) -> Result<Page<UnitRecord>, StoreError> {
+    pub async fn units(
+        &self,
+        org: OrgId,
+        site: Option<SiteId>,
+        page: PageQuery,
+    ) -> Result<Page<UnitRecord>, StoreError> {
         ask!(self, units(org, site, &page))
     }
 }
 
 impl Sql {
-    pub(crate) async fn insert_site(&self, site: &Site, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) async fn insert_site(
+        &self,
+        site: &Site,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let change = self.begin().await?;
         site::Entity::insert(site::ActiveModel::from(site)).exec_without_returning(&change).await?;
         let owner = site_owner::Model { site_id: site.id.0, org_id: site.org.0, owner_epoch: 0 };
-        site_owner::Entity::insert(entity::insertable(owner)).exec_without_returning(&change).await?;
+        site_owner::Entity::insert(entity::insertable(owner))
+            .exec_without_returning(&change)
+            .await?;
         sql::audit(&change, entry).await?;
         Ok(change.commit().await?)
     }
@@ -133,17 +170,28 @@ impl Sql {
     }
 
     pub(crate) async fn find_site(&self, id: SiteId) -> Result<Option<Site>, StoreError> {
-        let row = site::Entity::find_by_id(id.0).filter(site::Column::DeletedAt.is_null()).one(&self.db).await?;
+        let row = site::Entity::find_by_id(id.0)
+            .filter(site::Column::DeletedAt.is_null())
+            .one(&self.db)
+            .await?;
         row.map(Site::try_from).transpose()
     }
 
-    pub(crate) async fn sites(&self, org: OrgId, page: &PageQuery) -> Result<Page<Site>, StoreError> {
+    pub(crate) async fn sites(
+        &self,
+        org: OrgId,
+        page: &PageQuery,
+    ) -> Result<Page<Site>, StoreError> {
         let of_org = site::Entity::find().filter(site::Column::OrgId.eq(org.0));
         let query = of_org.filter(site::Column::DeletedAt.is_null());
         self.page(query, site::Column::Id, |row| row.id, page).await
     }
 
-    pub(crate) async fn insert_area(&self, area: &Area, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) async fn insert_area(
+        &self,
+        area: &Area,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let change = self.begin().await?;
         area::Entity::insert(area::ActiveModel::from(area)).exec_without_returning(&change).await?;
         sql::audit(&change, entry).await?;
@@ -164,11 +212,17 @@ impl Sql {
     ) -> Result<Page<Area>, StoreError> {
         let of_org = area::Entity::find().filter(area::Column::OrgId.eq(org.0));
         let live = of_org.filter(area::Column::DeletedAt.is_null());
-        let query = site.into_iter().fold(live, |query, site| query.filter(area::Column::SiteId.eq(site.0)));
+        let query = site
+            .into_iter()
+            .fold(live, |query, site| query.filter(area::Column::SiteId.eq(site.0)));
         self.page(query, area::Column::Id, |row| row.id, page).await
     }
 
-    pub(crate) async fn insert_unit(&self, unit: &UnitRecord, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) async fn insert_unit(
+        &self,
+        unit: &UnitRecord,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let change = self.begin().await?;
         hold_rules(&change, unit.org).await?;
         rule_book(&change, &[unit.org]).await?.check(unit)?;
@@ -182,12 +236,18 @@ impl Sql {
             rule_version: 0,
             wake_at: None,
         };
-        unit_state::Entity::insert(entity::insertable(state)).exec_without_returning(&change).await?;
+        unit_state::Entity::insert(entity::insertable(state))
+            .exec_without_returning(&change)
+            .await?;
         sql::audit(&change, entry).await?;
         Ok(change.commit().await?)
     }
 
-    pub(crate) async fn unit(&self, org: OrgId, id: UnitId) -> Result<Option<UnitRecord>, StoreError> {
+    pub(crate) async fn unit(
+        &self,
+        org: OrgId,
+        id: UnitId,
+    ) -> Result<Option<UnitRecord>, StoreError> {
         let of_org = unit::Entity::find_by_id(id.0).filter(unit::Column::OrgId.eq(org.0));
         let row = of_org.filter(unit::Column::DeletedAt.is_null()).one(&self.db).await?;
         row.map(UnitRecord::try_from).transpose()
@@ -201,7 +261,9 @@ impl Sql {
     ) -> Result<Page<UnitRecord>, StoreError> {
         let of_org = unit::Entity::find().filter(unit::Column::OrgId.eq(org.0));
         let live = of_org.filter(unit::Column::DeletedAt.is_null());
-        let query = site.into_iter().fold(live, |query, site| query.filter(unit::Column::SiteId.eq(site.0)));
+        let query = site
+            .into_iter()
+            .fold(live, |query, site| query.filter(unit::Column::SiteId.eq(site.0)));
         self.page(query, unit::Column::Id, |row| row.id, page).await
     }
 }

@@ -2,13 +2,17 @@
 
 use std::{fs::File, ops::Range, path::PathBuf};
 
-use chrono::{Datelike as _, DateTime, Months, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, Months, NaiveDate, Utc};
 use hub_domain::Timestamp;
 use hub_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{
-    ConnectionTrait as _, DbErr, EntityTrait, PaginatorTrait as _, QueryFilter as _, ColumnTrait as _, Select, SqlxPostgresConnector,
+    ColumnTrait as _, ConnectionTrait as _, DbErr, EntityTrait, PaginatorTrait as _,
+    QueryFilter as _, Select, SqlxPostgresConnector,
 };
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, postgres::{PgConnectOptions, PgPoolOptions}};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 
 use crate::{
     StoreError,
@@ -48,7 +52,9 @@ impl Sql {
 
     pub(crate) async fn upkeep(&self, now: Timestamp) -> Result<UpkeepReport, StoreError> {
         match &self.pools {
-            Pools::Postgres { pool, .. } => Ok(UpkeepReport { partitions_created: make_partitions(pool, now).await? }),
+            Pools::Postgres { pool, .. } => {
+                Ok(UpkeepReport { partitions_created: make_partitions(pool, now).await? })
+            }
             Pools::Sqlite { .. } => {
                 self.changes().execute_unprepared("PRAGMA optimize").await?;
                 Ok(UpkeepReport::default())
@@ -61,9 +67,15 @@ impl Sql {
         let undecoded = uplink::Entity::find().filter(uplink::Column::IsDecoded.eq(false));
         Ok(StoreCounts {
             organizations: self.count(organization::Entity::find()).await?,
-            sites: self.count(site::Entity::find().filter(site::Column::DeletedAt.is_null())).await?,
-            units: self.count(unit::Entity::find().filter(unit::Column::DeletedAt.is_null())).await?,
-            devices: self.count(device::Entity::find().filter(device::Column::DeletedAt.is_null())).await?,
+            sites: self
+                .count(site::Entity::find().filter(site::Column::DeletedAt.is_null()))
+                .await?,
+            units: self
+                .count(unit::Entity::find().filter(unit::Column::DeletedAt.is_null()))
+                .await?,
+            devices: self
+                .count(device::Entity::find().filter(device::Column::DeletedAt.is_null()))
+                .await?,
             unresolved_alerts: self.count(unresolved).await?,
             undecoded_uplinks: self.count(undecoded).await?,
         })
@@ -82,7 +94,8 @@ async fn migrate_postgres(options: &PgConnectOptions) -> Result<(), StoreError> 
     let mut lock = PgConnection::connect_with(options).await?;
     sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
     let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-    let done = Migrator::up(&SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone()), None).await;
+    let done =
+        Migrator::up(&SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone()), None).await;
     pool.close().await;
     lock.close().await?; // and the lock goes with it
     Ok(done?)
@@ -95,7 +108,9 @@ async fn lock_file(path: PathBuf) -> Result<File, StoreError> {
         file.lock()?;
         Ok::<_, std::io::Error>(file)
     };
-    let locked = tokio::task::spawn_blocking(lock).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let locked = tokio::task::spawn_blocking(lock)
+        .await
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
     locked.map_err(|error| StoreError::Unavailable(format!("lock of the migrations: {error}")))
 }
 
@@ -104,8 +119,10 @@ async fn make_partitions(pool: &PgPool, now: Timestamp) -> Result<Vec<String>, S
     let mut made = Vec::new();
     for month in MONTHS.filter_map(|offset| month_of(now, offset)) {
         let name = format!("readings_{}", month.format("%Y_%m"));
-        let is_there: bool =
-            sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(&name).fetch_one(pool).await?;
+        let is_there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+            .bind(&name)
+            .fetch_one(pool)
+            .await?;
         if !is_there && make_partition(pool, &name, month).await? {
             made.push(name);
         }
@@ -130,9 +147,14 @@ fn millis_of(day: NaiveDate) -> i64 {
 async fn make_partition(pool: &PgPool, name: &str, month: NaiveDate) -> Result<bool, StoreError> {
     let (from, to) = (millis_of(month), millis_of(month + Months::new(1)));
     let mut change = pool.begin().await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK + 1).execute(&mut *change).await?;
-    let is_there: bool =
-        sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(name).fetch_one(&mut *change).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(MIGRATION_LOCK + 1)
+        .execute(&mut *change)
+        .await?;
+    let is_there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        .bind(name)
+        .fetch_one(&mut *change)
+        .await?;
     if is_there {
         return Ok(false);
     }
@@ -157,8 +179,13 @@ mod tests {
     #[test]
     fn months_are_those_of_the_calendar_in_utc() {
         let at = Timestamp::from_millis(1_798_761_599_999); // 2026-12-31T23:59:59.999Z
-        let names = MONTHS.filter_map(|offset| month_of(at, offset)).map(|month| month.format("%Y_%m").to_string());
-        assert_eq!(names.collect::<Vec<_>>(), ["2026_10", "2026_11", "2026_12", "2027_01", "2027_02", "2027_03"]);
+        let names = MONTHS
+            .filter_map(|offset| month_of(at, offset))
+            .map(|month| month.format("%Y_%m").to_string());
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            ["2026_10", "2026_11", "2026_12", "2027_01", "2027_02", "2027_03"]
+        );
         assert_eq!(millis_of(month_of(at, 1).unwrap()), 1_798_761_600_000);
     }
 }

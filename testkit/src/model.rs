@@ -16,31 +16,24 @@ const KINDS: [Kind; 4] =
 const LINK: usize = 2;
 const DOOR: usize = 3;
 
-/// How a reading stood to a limit, by the rule of its day.
-#[derive(PartialEq)]
-enum Stand {
-    Outside,
-    Between,
-    Cleared,
-}
-
-/// One side of a point: its readings (when, how it stood, how many cleared in a row made ok then),
-/// and those of them with which an excursion began that was confirmed.
+/// One side of a point: its readings, and those of them with which an excursion began that was
+/// confirmed. Of a reading: when, how it stood to the limit by the rule of its day (1 outside, 0
+/// between, −1 cleared), and how many cleared in a row made ok then.
 struct Track {
     point: Point,
     side: usize,
     newest: (Timestamp, i64),
     arrived_at: Timestamp,
-    readings: Vec<(Timestamp, Stand, u8)>,
+    readings: Vec<(Timestamp, i32, u8)>,
     confirmed: Vec<usize>,
 }
 
 impl Track {
     /// Outside since the first reading outside that no cleared one follows.
     fn began(&self) -> Option<usize> {
-        let cleared = self.readings.iter().rposition(|reading| reading.1 == Stand::Cleared);
+        let cleared = self.readings.iter().rposition(|reading| reading.1 < 0);
         let since = cleared.map_or(0, |index| index + 1);
-        Some(since + self.readings[since..].iter().position(|r| r.1 == Stand::Outside)?)
+        Some(since + self.readings[since..].iter().position(|r| r.1 > 0)?)
     }
 
     /// Once outside, ok only after enough cleared readings in a row.
@@ -49,10 +42,10 @@ impl Track {
             let is_alarm = self.confirmed.contains(&began);
             return if is_alarm { Status::AlarmActive } else { Status::Excursion };
         }
-        let last_out = self.readings.iter().rposition(|reading| reading.1 == Stand::Outside);
+        let last_out = self.readings.iter().rposition(|reading| reading.1 > 0);
         let mut in_a_row = 0;
         for (_, stand, enough) in &self.readings[last_out.unwrap_or(self.readings.len())..] {
-            in_a_row = if *stand == Stand::Cleared { in_a_row + 1 } else { 0 };
+            in_a_row = if *stand < 0 { in_a_row + 1 } else { 0 };
             if in_a_row >= *enough {
                 return Status::Ok;
             }
@@ -166,29 +159,37 @@ impl Model {
         let height = reading.temperature.0 * sign;
         let limit = [rule.high_limit, rule.low_limit][side].map(|limit| limit.0 * sign);
         let ceiling = [rule.high_ceiling, rule.low_ceiling][side].map(|limit| limit.0 * sign);
-        let stand = match limit.into_iter().chain(ceiling).min() {
-            Some(limit) if height > limit => Stand::Outside,
-            Some(limit) if height > limit - rule.hysteresis => Stand::Between,
-            Some(_) | None => Stand::Cleared,
-        };
+        let limit = limit.into_iter().chain(ceiling).min().unwrap_or(i32::MAX);
+        let stand = i32::from(height > limit) - i32::from(height <= limit - rule.hysteresis);
         let was_open = self.worst(side) != Some(Status::Ok);
         self.tracks[index].readings.push((at, stand, rule.restore_readings));
         let is_open = self.worst(side) != Some(Status::Ok);
-        let event = if is_open { Event::Opened } else { Event::Resolved };
-        self.events.extend((is_open != was_open).then_some((KINDS[side], event, at)));
+        if is_open != was_open {
+            self.tell(side, if is_open { Event::Opened } else { Event::Resolved }, at);
+        }
         self.confirm(index, at, ceiling.filter(|ceiling| height > *ceiling).map(|_| at));
     }
 
     /// Confirms what is old enough at `until`, or past the ceiling. Told once for all points.
     fn confirm(&mut self, index: usize, until: Timestamp, past_ceiling_at: Option<Timestamp>) {
-        let (track, worst) = (&self.tracks[index], self.worst(self.tracks[index].side));
+        let track = &self.tracks[index];
         let due = past_ceiling_at.or(self.due(index));
         let Some((began, due)) = track.began().zip(due) else { return };
         if due <= until && !track.confirmed.contains(&began) {
-            let is_news = worst != Some(Status::AlarmActive);
-            self.events.extend(is_news.then_some((KINDS[track.side], Event::Confirmed, due)));
+            let (side, worst) = (track.side, self.worst(track.side));
             self.tracks[index].confirmed.push(began);
+            if worst != Some(Status::AlarmActive) {
+                self.tell(side, Event::Confirmed, due);
+            }
         }
+    }
+
+    /// Nothing is told of an alert as of an instant before what was told of it already.
+    fn tell(&mut self, which: usize, event: Event, at: Timestamp) {
+        let of_kind = self.events.iter().rev().filter(|told| told.0 == KINDS[which]);
+        let of_alert = of_kind.take_while(|told| told.1 != Event::Resolved);
+        let told = of_alert.filter(|told| told.1 != Event::Escalated).map(|told| told.2).max();
+        self.events.push((KINDS[which], event, Some(at).max(told).unwrap_or(at)));
     }
 
     /// The first instant at which an excursion is as old as the door of that instant allows. Only
@@ -231,14 +232,14 @@ impl Model {
         let Some(times) = self.times(which) else { return };
         while self.steps[which] < 2 && times[self.steps[which]] <= until {
             let event = [Event::Opened, Event::Escalated][self.steps[which]];
-            self.events.push((KINDS[which], event, times[self.steps[which]]));
+            self.tell(which, event, times[self.steps[which]]);
             self.steps[which] += 1;
         }
     }
 
     fn mend(&mut self, which: usize, at: Timestamp) {
         if std::mem::take(&mut self.steps[which]) > 0 {
-            self.events.push((KINDS[which], Event::Resolved, at));
+            self.tell(which, Event::Resolved, at);
         }
     }
 }

@@ -74,10 +74,17 @@ impl PrivatePostgres {
     /// # Errors
     /// When PostgreSQL's server programs are not installed, or the server does not come up.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_in(&temp_root(account_for_root()?))
+    }
+
+    /// The same with its temporary folder inside `root`, which may lie in memory where a test is not about the disk.
+    ///
+    /// # Errors
+    /// As [`Self::start`], and when `root` cannot be written.
+    pub fn start_in(root: &Path) -> anyhow::Result<Self> {
         let programs = server_programs()?;
         let account = account_for_root()?;
-        let folder =
-            tempfile::Builder::new().prefix("hub-postgres-").tempdir_in(temp_root(account))?;
+        let folder = tempfile::Builder::new().prefix("hub-postgres-").tempdir_in(root)?;
         if let Some(account) = account {
             std::os::unix::fs::chown(folder.path(), Some(account.user), Some(account.group))?;
         }

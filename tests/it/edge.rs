@@ -3,6 +3,7 @@
 mod hostile;
 mod ingest;
 mod people;
+mod roles;
 mod rules;
 mod server;
 mod tenants;
@@ -33,5 +34,8 @@ pub(crate) fn counts(answer: &Value) -> ([u64; 4], Vec<(u64, String)>) {
     });
     let fields = answer.as_object().expect("an object").len();
     assert_eq!(fields, 5, "exactly the agreed fields: {answer}");
-    ([count("accepted"), count("late"), count("duplicates"), count("quarantined")], rejected.collect())
+    (
+        [count("accepted"), count("late"), count("duplicates"), count("quarantined")],
+        rejected.collect(),
+    )
 }

@@ -20,6 +20,6 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     ]))?;
     let binaries = workspace::target()?.join("release");
     let mut bench = Command::new(binaries.join("hub-bench"));
-    bench.arg(binaries.join("hub")).args(arguments).current_dir(workspace::root());
+    bench.arg("--hub").arg(binaries.join("hub")).args(arguments).current_dir(workspace::root());
     run::check(&mut bench)
 }

@@ -6,10 +6,11 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use uuid::Uuid;
 
 use super::{ChannelName, counts::Counts};
@@ -25,14 +26,21 @@ const KEPT_SLOTS: usize = 32;
 pub struct OutboxBounds {
     /// From so many frames on, a newer update of a unit replaces the waiting one.
     pub soft_frames: usize,
-    /// Past so many frames the subscriber is given up.
+    /// Who stays past so many frames for longer than a burst lasts is given up.
     pub hard_frames: usize,
     /// Past so many bytes too.
     pub hard_bytes: usize,
 }
 
+/// How long a burst may fill an outbox past its bounds. When a site's power fails, thousands of alerts are
+/// committed at once, and a reader that keeps up needs a moment to take them.
+const BURST: Duration = Duration::from_secs(1);
+
+/// A burst past so many times the bounds is too much for anybody.
+const BURST_FACTOR: usize = 8;
+
 impl Default for OutboxBounds {
-    /// Conflates from 64 frames on; gives up past 8,192 frames or 1 MiB.
+    /// Conflates from 64 frames on; gives up who stays past 8,192 frames or 1 MiB.
     fn default() -> Self {
         Self { soft_frames: 64, hard_frames: 8_192, hard_bytes: 1 << 20 }
     }
@@ -66,6 +74,8 @@ struct Outbox {
     bytes: usize,
     /// The newest slot of each subject. Empty (no conflation yet) or complete for all of `slots`.
     newest: HashMap<(ChannelName, Uuid), u64>,
+    /// Since when it is past its bounds.
+    over_since: Option<Instant>,
     close: Option<u16>,
 }
 
@@ -172,7 +182,7 @@ impl Subscriber {
             self.counts.conflated.fetch_add(1, Relaxed);
             outbox.compact();
         }
-        if outbox.slots.len() > self.bounds.hard_frames || outbox.bytes > self.bounds.hard_bytes {
+        if outbox.is_hopeless(&self.bounds) {
             *outbox = Outbox { close: Some(TOO_SLOW), ..Outbox::default() };
             self.counts.too_slow.fetch_add(1, Relaxed);
         }
@@ -230,6 +240,19 @@ impl Outbox {
             }
         }
         self.slots.push_back(Some(slot));
+    }
+
+    /// Whether its reader does not keep up.
+    fn is_hopeless(&mut self, bounds: &OutboxBounds) -> bool {
+        let is_past = |factor| {
+            self.slots.len() > bounds.hard_frames * factor
+                || self.bytes > bounds.hard_bytes * factor
+        };
+        if !is_past(1) {
+            self.over_since = None;
+            return false;
+        }
+        is_past(BURST_FACTOR) || self.over_since.get_or_insert_with(Instant::now).elapsed() > BURST
     }
 
     /// Empties a slot whose subject has a newer one. The newer one goes to the end, so that offsets keep rising.
@@ -344,20 +367,50 @@ mod tests {
         assert_eq!(taken(&subscriber), ["4995", "4996", "4997", "4998", "4999"]);
     }
 
-    #[test]
-    fn what_does_not_conflate_overflows_and_is_given_up() {
-        for bounds in [
-            OutboxBounds { soft_frames: 2, hard_frames: 10, hard_bytes: 1 << 20 },
-            OutboxBounds { soft_frames: 2, hard_frames: 1_000, hard_bytes: 40 },
-        ] {
+    const NARROW: [OutboxBounds; 2] = [
+        OutboxBounds { soft_frames: 2, hard_frames: 10, hard_bytes: 1 << 20 },
+        OutboxBounds { soft_frames: 2, hard_frames: 1_000, hard_bytes: 40 },
+    ];
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stays_past_the_bounds_is_given_up() {
+        for bounds in NARROW {
             let subscriber = subscriber(bounds);
             for number in 0..11 {
+                subscriber.push(SITE, None, frame(number));
+            }
+            tokio::time::advance(BURST).await;
+            subscriber.push(SITE, None, frame(11));
+            assert_eq!(subscriber.close_code(), None);
+            tokio::time::advance(Duration::from_millis(1)).await;
+            subscriber.push(SITE, None, frame(12));
+            assert_eq!(subscriber.close_code(), Some(TOO_SLOW));
+            assert_eq!(taken(&subscriber), Vec::<String>::new());
+            assert_eq!(subscriber.counts.stats().outbox_bytes, 0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_a_burst_in_time_is_kept() {
+        for bounds in NARROW {
+            let subscriber = subscriber(bounds);
+            for round in 0..5 {
+                (0..60).for_each(|number| subscriber.push(SITE, None, frame(number)));
+                tokio::time::advance(BURST).await;
+                assert_eq!(taken(&subscriber).len(), 60, "round {round}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_burst_may_be_endless() {
+        for bounds in NARROW {
+            let subscriber = subscriber(bounds);
+            for number in 0..81 {
                 assert_eq!(subscriber.close_code(), None, "{number}");
                 subscriber.push(SITE, None, frame(number));
             }
             assert_eq!(subscriber.close_code(), Some(TOO_SLOW));
-            assert_eq!(taken(&subscriber), Vec::<String>::new());
-            assert_eq!(subscriber.counts.stats().outbox_bytes, 0);
         }
     }
 

@@ -444,37 +444,3 @@ fn what_is_not_live_says_so() {
         assert!(!channels.unsubscribe(name, &subscriber));
     }
 }
-
-/// Not a check but a measurement: `cargo test --release -p hub-actors publish_cost -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn publish_cost() {
-    let Fixture { channels, .. } = fixture(ChannelSettings::default());
-    let measure = |what: &str, count: u64| {
-        let begun = Instant::now();
-        for seq in 0..count {
-            channels.publish(update(1 + u128::from(seq % 3), seq));
-        }
-        let nanos = begun.elapsed().as_nanos() / u128::from(count);
-        eprintln!("{what}: {nanos} ns a publication");
-    };
-    let begun = Instant::now();
-    for seq in 0..1_000_000 {
-        std::hint::black_box(update(1 + u128::from(seq % 3), seq));
-    }
-    eprintln!("making an update: {} ns", begun.elapsed().as_nanos() / 1_000_000);
-    measure("nobody listens", 1_000_000);
-    let listeners: Vec<_> = (0..1_000).map(|_| channels.subscriber()).collect();
-    for subscriber in &listeners {
-        channels.subscribe(CHANNEL, subscriber, None).unwrap();
-    }
-    measure("1,000 listen, outboxes filling", 64);
-    let begun = Instant::now();
-    let mut batch = Vec::new();
-    listeners.iter().for_each(|subscriber| while subscriber.take(1 << 16, &mut batch) {});
-    eprintln!(
-        "taking {} frames: {} ns a frame",
-        batch.len(),
-        begun.elapsed().as_nanos() / batch.len() as u128
-    );
-}

@@ -1,6 +1,8 @@
 //! The supervision tree on the memory store and a paused clock: timers, restarts, quarantine and admission, each
 //! to the millisecond and without waiting.
 
+#![expect(clippy::unwrap_used, reason = "a test may end where it cannot go on")]
+
 mod world;
 
 use std::sync::{

@@ -158,11 +158,15 @@ impl<'a> RawItem<'a> {
             recorded_at: self.recorded_at()?,
             sequence: self.sequence()?,
             temperature: self.temperature()?,
-            humidity: self.within(Field::Humidity, 0, 100)?.map(|milli| PerMille(whole(milli, 100))),
+            humidity: self
+                .within(Field::Humidity, 0, 100)?
+                .map(|milli| PerMille(whole(milli, 100))),
             battery_percent: self.within(Field::Battery, 0, 100)?.map(|milli| whole(milli, 1000)),
             battery_mv: self.within(Field::BatteryVoltage, 0, 60)?.map(|milli| whole(milli, 1)),
             door_open: self.door_open()?,
-            signal_dbm: self.within(Field::SignalStrength, -200, 50)?.map(|milli| whole(milli, 1000)),
+            signal_dbm: self
+                .within(Field::SignalStrength, -200, 50)?
+                .map(|milli| whole(milli, 1000)),
         })
     }
 
@@ -179,7 +183,8 @@ impl<'a> RawItem<'a> {
         if !inner.contains('\\') {
             return Ok(Some(Cow::Borrowed(inner)));
         }
-        let read = serde_json::from_str::<String>(raw).map_err(|_| field.wrong("is not a string of whole characters"))?;
+        let read = serde_json::from_str::<String>(raw)
+            .map_err(|_| field.wrong("is not a string of whole characters"))?;
         Ok(Some(Cow::Owned(read)))
     }
 
@@ -194,10 +199,16 @@ impl<'a> RawItem<'a> {
         let device = self.id(Field::DeviceId)?.map(DeviceId);
         let dev_eui = match self.string(Field::DevEui)? {
             None => None,
-            Some(text) => Some(devices::dev_eui(&text).ok_or_else(|| Field::DevEui.wrong("must be 16 hex digits"))?),
+            Some(text) => Some(
+                devices::dev_eui(&text)
+                    .ok_or_else(|| Field::DevEui.wrong("must be 16 hex digits"))?,
+            ),
         };
         if unit.is_none() && device.is_none() && dev_eui.is_none() {
-            return Err(Rejection::new("missing_target", "one of unitId, deviceId and devEui is needed"));
+            return Err(Rejection::new(
+                "missing_target",
+                "one of unitId, deviceId and devEui is needed",
+            ));
         }
         Ok(Target { unit, device, dev_eui })
     }
@@ -208,7 +219,8 @@ impl<'a> RawItem<'a> {
         if !raw.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
             return Err(field.wrong("must be a number"));
         }
-        let possible = || field.wrong("is no possible temperature: it must be from -273.15 to 1000 °C");
+        let possible =
+            || field.wrong("is no possible temperature: it must be from -273.15 to 1000 °C");
         let milli = decimal::milli(raw).ok_or_else(possible)?;
         let read = match self.string(Field::TemperatureUnit)?.as_deref() {
             None | Some("C") => MilliCelsius::from_milli_celsius(milli),
@@ -228,15 +240,21 @@ impl<'a> RawItem<'a> {
     fn source(&self) -> Result<Option<String>, Rejection> {
         let field = Field::Source;
         let Some(text) = self.string(field)? else { return Ok(None) };
-        let good = (1..=LONGEST_SOURCE).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        if good { Ok(Some(text.into_owned())) } else { Err(field.wrong("must be 1 to 64 characters, none a control character")) }
+        let good = (1..=LONGEST_SOURCE).contains(&text.chars().count())
+            && !text.chars().any(char::is_control);
+        if good {
+            Ok(Some(text.into_owned()))
+        } else {
+            Err(field.wrong("must be 1 to 64 characters, none a control character"))
+        }
     }
 
     fn channel(&self) -> Result<Channel, Rejection> {
         let field = Field::Channel;
         match self.string(field)? {
             None => Ok(Channel::TEMPERATURE),
-            Some(name) => Channel::parse(&name).ok_or_else(|| field.wrong("must be 1 to 32 of a-z, 0-9, _ and -")),
+            Some(name) => Channel::parse(&name)
+                .ok_or_else(|| field.wrong("must be 1 to 32 of a-z, 0-9, _ and -")),
         }
     }
 
@@ -290,12 +308,18 @@ impl<'de> Visitor<'de> for RawItemVisitor {
         while let Some(key) = map.next_key_seed(FieldKey)? {
             let fault = match key {
                 Ok(field) => {
-                    let before = raw.values[field as usize].replace(map.next_value::<&'de RawValue>()?.get());
-                    before.map(|_| Rejection::new("malformed", format!("{} is there twice", field.name())))
+                    let before = raw.values[field as usize]
+                        .replace(map.next_value::<&'de RawValue>()?.get());
+                    before.map(|_| {
+                        Rejection::new("malformed", format!("{} is there twice", field.name()))
+                    })
                 }
                 Err(name) => {
                     map.next_value::<IgnoredAny>()?;
-                    Some(Rejection::new("unknown_field", format!("{name} is no field of a reading")))
+                    Some(Rejection::new(
+                        "unknown_field",
+                        format!("{name} is no field of a reading"),
+                    ))
                 }
             };
             raw.fault = raw.fault.or(fault);

@@ -13,7 +13,8 @@ fn reading(changed: &[(&str, &str)]) -> String {
         fields.retain(|(known, _)| known != name);
         fields.push((name, (*value).to_owned()));
     }
-    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    let fields: Vec<String> =
+        fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     format!("{{{}}}", fields.join(","))
 }
 
@@ -38,7 +39,10 @@ fn a_full_reading_is_read_exactly() {
     .unwrap();
     assert_eq!(item.target.unit, UNIT.parse().ok());
     assert_eq!(item.temperature, MilliCelsius(4_250));
-    assert_eq!((item.humidity, item.battery_percent, item.battery_mv), (Some(PerMille(449)), Some(88), Some(3_062)));
+    assert_eq!(
+        (item.humidity, item.battery_percent, item.battery_mv),
+        (Some(PerMille(449)), Some(88), Some(3_062))
+    );
     assert_eq!((item.door_open, item.signal_dbm), (Some(true), Some(-101)));
     assert_eq!(item.source.as_deref(), Some("probe é"));
     assert_eq!((item.channel.as_str(), item.sequence), ("probe1", i64::MAX));
@@ -99,9 +103,11 @@ fn each_wrong_field_has_its_code() {
 
 #[test]
 fn what_is_no_object_or_says_a_field_twice_is_malformed() {
-    for text in ["", "null", "[]", "7", "\"x\"", "{", "{\"temperature\":}", "{\"temperature\":NaN}"] {
+    for text in ["", "null", "[]", "7", "\"x\"", "{", "{\"temperature\":}", "{\"temperature\":NaN}"]
+    {
         assert_eq!(Item::parse(text).unwrap_err().code, "malformed", "{text}");
     }
-    let twice = reading(&[]).replace("\"temperature\":4.25", "\"temperature\":4.25,\"temperature\":5");
+    let twice =
+        reading(&[]).replace("\"temperature\":4.25", "\"temperature\":4.25,\"temperature\":5");
     assert_eq!(Item::parse(&twice).unwrap_err().code, "malformed");
 }

@@ -25,10 +25,7 @@ use self::{
     places::Place,
 };
 use super::{body, error::ApiError, server::Peer};
-use crate::{
-    app::Hub,
-    auth::IngestKey,
-};
+use crate::{app::Hub, auth::IngestKey};
 
 /// The most readings in one request.
 pub const MOST_READINGS: usize = 5_000;
@@ -79,13 +76,21 @@ pub async fn post(
     take_in(&hub, key, items).await.map(Json)
 }
 
-async fn items(headers: &HeaderMap, kind: Kind, bytes: Bytes) -> Result<Vec<Result<Item, Rejection>>, ApiError> {
+async fn items(
+    headers: &HeaderMap,
+    kind: Kind,
+    bytes: Bytes,
+) -> Result<Vec<Result<Item, Rejection>>, ApiError> {
     let bytes = body::open(headers, bytes, body::INGEST_LIMIT).await?;
     let items = envelope::items(kind, &bytes)?;
     if items.is_empty() { Err(ApiError::NoReadings) } else { Ok(items) }
 }
 
-async fn take_in(hub: &Hub, key: IngestKey, items: Vec<Result<Item, Rejection>>) -> Result<IngestOut, ApiError> {
+async fn take_in(
+    hub: &Hub,
+    key: IngestKey,
+    items: Vec<Result<Item, Rejection>>,
+) -> Result<IngestOut, ApiError> {
     let mut out = IngestOut::default();
     let placed = hub.places.place(key, &items).await?;
     let mut sorted = Sorted::default();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
+use hub_actors::Channels;
 use hub_domain::{DeviceId, OrgId, SiteId, SourceId, UnitId};
 use hub_store::{Store, records::Device};
 use moka::future::Cache;
@@ -34,10 +35,11 @@ pub struct Place {
 }
 
 /// Finds the places of readings.
-#[derive(Debug)]
 pub struct Places {
     store: Store,
+    channels: Channels,
     units: Cache<UnitId, (OrgId, SiteId)>,
+    sites: Cache<SiteId, OrgId>,
     devices: Cache<DeviceId, Sensor>,
     by_eui: Cache<(OrgId, String), Sensor>,
 }
@@ -65,12 +67,14 @@ struct Known {
 }
 
 impl Places {
-    /// Places as in this store.
+    /// Places as in this store. Where live units are is asked of `channels`, which costs no query.
     #[must_use]
-    pub fn new(store: Store) -> Self {
+    pub fn new(store: Store, channels: Channels) -> Self {
         let devices = || Cache::builder().max_capacity(DEVICES).time_to_live(DEVICES_FOR);
         Self {
             store,
+            channels,
+            sites: Cache::builder().max_capacity(UNITS).build(),
             units: Cache::builder().max_capacity(UNITS).build(),
             devices: devices().build(),
             by_eui: Cache::builder().max_capacity(DEVICES).time_to_live(DEVICES_FOR).build(),
@@ -94,14 +98,20 @@ impl Places {
         Ok(placed.collect())
     }
 
-    async fn known(&self, org: OrgId, items: &[Result<Item, Rejection>]) -> Result<Known, ApiError> {
+    async fn known(
+        &self,
+        org: OrgId,
+        items: &[Result<Item, Rejection>],
+    ) -> Result<Known, ApiError> {
         let targets = || items.iter().flatten().map(|item| &item.target);
         let mut known = Known::default();
         self.find_devices(org, targets(), &mut known.devices).await?;
         self.find_euis(org, targets(), &mut known.by_eui).await?;
         let sensors = known.devices.values().chain(known.by_eui.values());
-        let units: HashSet<UnitId> =
-            targets().filter_map(|target| target.unit).chain(sensors.filter_map(|sensor| sensor.unit)).collect();
+        let units: HashSet<UnitId> = targets()
+            .filter_map(|target| target.unit)
+            .chain(sensors.filter_map(|sensor| sensor.unit))
+            .collect();
         self.find_units(units, &mut known.units).await?;
         Ok(known)
     }
@@ -167,7 +177,7 @@ impl Places {
             }
         }
         let mut found = stream::iter(asked)
-            .map(|unit| async move { (unit, self.store.site_of_unit(unit).await) })
+            .map(|unit| async move { (unit, self.home(unit).await) })
             .buffer_unordered(AT_ONCE);
         while let Some((unit, home)) = found.next().await {
             if let Some(home) = home? {
@@ -176,6 +186,18 @@ impl Places {
             }
         }
         Ok(())
+    }
+
+    async fn home(&self, unit: UnitId) -> Result<Option<(OrgId, SiteId)>, ApiError> {
+        let Some(site) = self.channels.site_of(unit) else {
+            return Ok(self.store.site_of_unit(unit).await?);
+        };
+        if let Some(org) = self.sites.get(&site).await {
+            return Ok(Some((org, site)));
+        }
+        let Some(found) = self.store.find_site(site).await? else { return Ok(None) };
+        self.sites.insert(site, found.org).await;
+        Ok(Some((found.org, site)))
     }
 }
 
@@ -186,7 +208,10 @@ impl Known {
             let unit = target.unit.ok_or_else(Rejection::unknown_unit)?;
             self.is_in_reach(key, unit).then_some(()).ok_or_else(Rejection::unknown_unit)?;
             let labelled = |label: &String| SourceId::labelled(unit, label);
-            return Ok(Place { unit, source: item.source.as_ref().map_or_else(|| SourceId::direct(unit), labelled) });
+            return Ok(Place {
+                unit,
+                source: item.source.as_ref().map_or_else(|| SourceId::direct(unit), labelled),
+            });
         };
         let Some(unit) = sensor.unit else {
             return Err(Rejection::new("device_unassigned", "the device belongs to no unit yet"));
@@ -195,7 +220,10 @@ impl Known {
             return Err(unknown_device());
         }
         if target.unit.is_some_and(|named| named != unit) {
-            return Err(Rejection::new("wrong_unit_for_device", "the device belongs to another unit than unitId"));
+            return Err(Rejection::new(
+                "wrong_unit_for_device",
+                "the device belongs to another unit than unitId",
+            ));
         }
         Ok(Place { unit, source: SourceId(sensor.id.0) })
     }
@@ -223,7 +251,9 @@ impl Known {
 
     fn is_in_reach(&self, key: IngestKey, unit: UnitId) -> bool {
         let home = self.units.get(&unit);
-        home.is_some_and(|(org, site)| *org == key.org && key.site.is_none_or(|bound| bound == *site))
+        home.is_some_and(|(org, site)| {
+            *org == key.org && key.site.is_none_or(|bound| bound == *site)
+        })
     }
 }
 

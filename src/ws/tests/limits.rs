@@ -41,7 +41,8 @@ async fn subscriptions_beyond_the_limit_are_refused_however_many() {
 async fn a_flood_of_commands_is_refused_and_then_closed() {
     let fixture = fixture().await;
     let mut socket = fixture.socket("ann").await;
-    let lines: Vec<String> = (1..=1_000).map(|id| format!("{{\"id\":{id},\"rpc\":{{}}}}")).collect();
+    let lines: Vec<String> =
+        (1..=1_000).map(|id| format!("{{\"id\":{id},\"rpc\":{{}}}}")).collect();
     let lines = lines.join("\n");
     socket.send_text(lines.clone()).await.unwrap();
     let mut refused = 0;
@@ -113,28 +114,28 @@ async fn all_that_is_published_arrives_in_order_with_those_who_read() {
 
 #[tokio::test]
 async fn a_reader_that_stops_is_closed_with_3008_and_the_others_do_not_notice() {
-    let outbox = OutboxBounds { hard_bytes: 1 << 20, ..OutboxBounds::default() };
     let settings =
         SocketSettings { write_within: Duration::from_secs(1), ..SocketSettings::default() };
-    let fixture =
-        fixture_with(settings, ChannelSettings { outbox, ..ChannelSettings::default() }).await;
+    let fixture = fixture_with(settings, ChannelSettings::default()).await;
     let (mut stuck, _) = fixture.listening("ann").await;
     let (mut reading, _) = fixture.listening("bob").await;
     let begun = Instant::now();
     let mut seq = 0;
     let mut worst = Duration::ZERO;
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
     while fixture.realtime.sessions().open() == 2 {
+        pace.tick().await;
         assert!(begun.elapsed() < Duration::from_secs(10), "the stuck reader is still there");
-        for _ in 0..50 {
-            seq += 1;
+        for _ in 0..8 {
+            seq += 1; // about 8 KiB each time, 400 KiB a second
             fixture.publish_alert(u128::from(seq), 1 + u128::from(seq % 3), seq);
         }
         let sent = Instant::now();
         reading.publication_where(SOON, |p| p.data["unit"]["seq"] == seq).await.unwrap();
         worst = worst.max(sent.elapsed());
-        assert!(fixture.channels.stats().outbox_bytes <= 2 << 20);
+        assert!(fixture.channels.stats().outbox_bytes <= 1 << 20);
     }
-    assert!(worst < Duration::from_millis(500), "another reader waited {worst:?}");
+    assert!(worst < Duration::from_secs(2), "another reader waited {worst:?}");
     assert_eq!(stuck.closed(SOON).await.unwrap(), 3008);
 }
 

@@ -1,6 +1,14 @@
 use proptest::{collection::vec, option, prelude::*};
 
-use super::*;
+use hub_domain::{
+    AlertId, AlertKind, Channel, Door, DoorState, Link, LinkCause, LinkState, ManualLog,
+    ManualLogState, MilliCelsius, Mode, OpenAlert, PerMille, Point, PointState, Severity, Side,
+    SideState, SourceId, Timestamp, UnitState, UserId, conditions::CoolingRun,
+};
+use uuid::Uuid;
+
+use super::{decode, encode};
+use crate::StoreError;
 
 fn instants() -> impl Strategy<Value = Timestamp> {
     any::<i64>().prop_map(Timestamp::from_millis)
@@ -35,7 +43,13 @@ fn sides() -> impl Strategy<Value = SideState> {
 
 fn cooling_runs() -> impl Strategy<Value = CoolingRun> {
     (one_of(&Side::BOTH), instants(), temperatures(), any::<u32>(), any::<bool>()).prop_map(
-        |(side, began_at, worst, readings, is_suspected)| CoolingRun { side, began_at, worst, readings, is_suspected },
+        |(side, began_at, worst, readings, is_suspected)| CoolingRun {
+            side,
+            began_at,
+            worst,
+            readings,
+            is_suspected,
+        },
     )
 }
 
@@ -110,23 +124,24 @@ fn states() -> impl Strategy<Value = UnitState> {
     let at = || option::of(instants());
     let link = (one_of(LinkState::ALL), at(), one_of(LinkCause::ALL))
         .prop_map(|(state, newest_at, cause)| Link { state, newest_at, cause });
-    let manual_log =
-        (one_of(ManualLogState::ALL), at()).prop_map(|(state, newest_at)| ManualLog { state, newest_at });
+    let manual_log = (one_of(ManualLogState::ALL), at())
+        .prop_map(|(state, newest_at)| ManualLog { state, newest_at });
     let open = AlertKind::ALL.iter().map(|kind| option::of(alerts(*kind))).collect::<Vec<_>>();
     let calibration = (at(), any::<bool>());
-    (vec(points(), 0..4), link, doors(), manual_log, modes(), calibration, open, any::<u32>()).prop_map(
-        |(points, link, door, manual_log, mode, calibration, alerts, alerts_opened)| UnitState {
-            points,
-            link,
-            door,
-            manual_log,
-            mode,
-            calibration_due_at: calibration.0,
-            is_calibration_due: calibration.1,
-            alerts: alerts.into_iter().flatten().collect(),
-            alerts_opened,
-        },
-    )
+    (vec(points(), 0..4), link, doors(), manual_log, modes(), calibration, open, any::<u32>())
+        .prop_map(|(points, link, door, manual_log, mode, calibration, alerts, alerts_opened)| {
+            UnitState {
+                points,
+                link,
+                door,
+                manual_log,
+                mode,
+                calibration_due_at: calibration.0,
+                is_calibration_due: calibration.1,
+                alerts: alerts.into_iter().flatten().collect(),
+                alerts_opened,
+            }
+        })
 }
 
 proptest! {

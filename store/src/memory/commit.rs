@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hub_domain::{AlertStatus, Reading};
+use hub_domain::{AlertStatus, Reading, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Fault, Memory, Tables};
@@ -10,6 +10,7 @@ use crate::{
     CommitError, Committed, PastFate, PendingCommit, UnitCommit,
     audit::deeds_of,
     changes::{AlertChange, alert_changes},
+    mint::Mint,
     records::StoredReading,
 };
 
@@ -21,20 +22,22 @@ impl Memory {
     }
 
     fn commit(&self, commit: &UnitCommit) -> Result<Committed, CommitError> {
-        let now = self.clock.now();
+        let now = self.mint.now();
         let changes = alert_changes(commit, now);
         let mut tables = self.tables();
         let unknown = || CommitError::Unknown("a test said so".to_owned());
         let fault = tables.faults.pop_front();
         match fault {
-            Some(Fault::Unavailable) => return Err(CommitError::Unavailable("a test said so".to_owned())),
+            Some(Fault::Unavailable) => {
+                return Err(CommitError::Unavailable("a test said so".to_owned()));
+            }
             Some(Fault::UnknownLost) => return Err(unknown()),
             Some(Fault::UnknownWritten) | None => {}
         }
         if !tables.is_true(commit, &changes) {
             return Err(CommitError::Conflict(commit.unit));
         }
-        let committed = tables.write(commit, changes, now);
+        let committed = tables.write(commit, changes, now, &self.mint);
         if fault.is_some() { Err(unknown()) } else { Ok(committed) }
     }
 }
@@ -48,31 +51,50 @@ impl Tables {
             let key = reading.key();
             stored.is_none_or(|stored| !stored.contains_key(&key)) && seen.insert(key)
         };
-        let is_at = |expected| self.states.get(&commit.unit).is_some_and(|row| row.version == expected);
+        let is_at =
+            |expected| self.states.get(&commit.unit).is_some_and(|row| row.version == expected);
         self.epochs.get(&commit.site) == Some(&commit.owner_epoch)
             && commit.transition.as_ref().is_none_or(|transition| is_at(transition.expected))
             && commit.fresh.iter().all(is_fresh)
-            && changes.iter().all(|change| change.is_opened != self.alerts.contains_key(&change.record.id))
+            && changes
+                .iter()
+                .all(|change| change.is_opened != self.alerts.contains_key(&change.record.id))
             && self.is_one_of_a_kind(commit, changes)
     }
 
     /// What the partial unique index of the databases refuses.
     fn is_one_of_a_kind(&self, commit: &UnitCommit, changes: &[AlertChange]) -> bool {
+        if changes.is_empty() {
+            return true;
+        }
         let untouched = |id| changes.iter().all(|change| change.record.id != id);
-        let before = self.alerts.values().filter(|alert| alert.unit == commit.unit && untouched(alert.id));
+        let open = self.unresolved.get(&commit.unit).into_iter().flatten();
+        let before = open.filter_map(|id| self.alerts.get(id)).filter(|alert| untouched(alert.id));
         let after = before.chain(changes.iter().map(|change| &change.record));
         let mut kinds = HashSet::new();
-        after.filter(|alert| alert.status != AlertStatus::Resolved).all(|alert| kinds.insert(alert.kind))
+        after
+            .filter(|alert| alert.status != AlertStatus::Resolved)
+            .all(|alert| kinds.insert(alert.kind))
     }
 
-    fn write(&mut self, commit: &UnitCommit, changes: Vec<AlertChange>, now: hub_domain::Timestamp) -> Committed {
+    fn write(
+        &mut self,
+        commit: &UnitCommit,
+        changes: Vec<AlertChange>,
+        now: Timestamp,
+        mint: &Mint,
+    ) -> Committed {
         let stored = self.readings.entry(commit.unit).or_default();
         for reading in &commit.fresh {
-            stored.insert(reading.key(), StoredReading { reading: reading.clone(), is_late: false });
+            stored
+                .insert(reading.key(), StoredReading { reading: reading.clone(), is_late: false });
         }
         let mut fate = |reading: &Reading| match stored.get(&reading.key()) {
             None => {
-                stored.insert(reading.key(), StoredReading { reading: reading.clone(), is_late: true });
+                stored.insert(
+                    reading.key(),
+                    StoredReading { reading: reading.clone(), is_late: true },
+                );
                 PastFate::Late
             }
             Some(first) if is_same(&first.reading, reading) => PastFate::Duplicate,
@@ -88,11 +110,7 @@ impl Tables {
             self.write_alert(change);
         }
         for (deed, detail) in deeds_of(commit) {
-            let id = self.audit.len() as u128;
-            let millis = u64::try_from(now.as_millis()).unwrap_or(0);
-            let tail: [u8; 10] = id.to_be_bytes()[6..].try_into().unwrap_or_default();
-            let id = uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid();
-            self.audit(&deed.entry(id, now, detail));
+            self.audit(&deed.entry(mint.id(now), now, detail));
         }
         Committed { past }
     }
@@ -104,6 +122,12 @@ impl Tables {
             event.ordinal += before;
             event
         }));
+        let unresolved = self.unresolved.entry(change.record.unit).or_default();
+        if change.record.resolved_at.is_none() {
+            unresolved.insert(change.record.id);
+        } else {
+            unresolved.remove(&change.record.id);
+        }
         self.alerts.insert(change.record.id, change.record);
     }
 }

@@ -15,14 +15,19 @@ use crate::{
 impl Memory {
     pub(crate) fn load_sites(&self, sites: &[SiteId]) -> Result<Vec<LoadedSite>, StoreError> {
         let mut tables = self.tables();
-        let wanted: BTreeSet<SiteId> = sites.iter().copied().filter(|site| tables.sites.contains_key(site)).collect();
+        let wanted: BTreeSet<SiteId> =
+            sites.iter().copied().filter(|site| tables.sites.contains_key(site)).collect();
         for site in &wanted {
             *tables.epochs.entry(*site).or_default() += 1;
         }
         wanted.into_iter().map(|site| tables.load_site(site)).collect()
     }
 
-    pub(crate) fn load_unit(&self, unit: UnitId, owner_epoch: i64) -> Result<Option<LoadedUnit>, StoreError> {
+    pub(crate) fn load_unit(
+        &self,
+        unit: UnitId,
+        owner_epoch: i64,
+    ) -> Result<Option<LoadedUnit>, StoreError> {
         let tables = self.tables();
         let Some(record) = tables.units.get(&unit) else { return Ok(None) };
         if tables.epochs.get(&record.site) != Some(&owner_epoch) {
@@ -42,8 +47,12 @@ impl Memory {
 
     pub(crate) fn due_sites(&self, now: Timestamp) -> Result<Vec<SiteId>, StoreError> {
         let tables = self.tables();
-        let due = tables.states.iter().filter(|(_, row)| row.wake_at.is_some_and(|wake_at| wake_at <= now));
-        let sites: BTreeSet<SiteId> = due.filter_map(|(unit, _)| Some(tables.units.get(unit)?.site)).collect();
+        let due = tables
+            .states
+            .iter()
+            .filter(|(_, row)| row.wake_at.is_some_and(|wake_at| wake_at <= now));
+        let sites: BTreeSet<SiteId> =
+            due.filter_map(|(unit, _)| Some(tables.units.get(unit)?.site)).collect();
         Ok(sites.into_iter().collect())
     }
 }
@@ -54,13 +63,17 @@ impl Tables {
         let mut book = self.rule_book(site.org);
         let units = self.units.values().filter(|unit| unit.site == id);
         let units = units.map(|unit| self.load_unit(unit, &mut book)).collect::<Result<_, _>>()?;
-        let open = self.alerts.values().filter(|alert| alert.site == id && alert.resolved_at.is_none());
-        let alerts = open.cloned().collect();
+        let open = self.unresolved.values().flatten().filter_map(|id| self.alerts.get(id));
+        let alerts = open.filter(|alert| alert.site == id).cloned().collect();
         let owner_epoch = self.epochs.get(&id).copied().unwrap_or_default();
         Ok(LoadedSite { site, owner_epoch, units, alerts })
     }
 
-    fn load_unit(&self, record: &UnitRecord, book: &mut RuleBook) -> Result<LoadedUnit, StoreError> {
+    fn load_unit(
+        &self,
+        record: &UnitRecord,
+        book: &mut RuleBook,
+    ) -> Result<LoadedUnit, StoreError> {
         let row = self.states.get(&record.id).ok_or(StoreError::NotFound)?;
         Ok(LoadedUnit {
             record: record.clone(),
@@ -75,7 +88,9 @@ impl Tables {
     fn since(&self, unit: UnitId, state: &UnitState) -> Vec<Reading> {
         let stored = self.readings.get(&unit).into_iter().flat_map(|readings| readings.values());
         let is_newer = |reading: &Reading| {
-            state.point(&reading.point).is_some_and(|known| !known.is_past(reading.recorded_at, reading.sequence))
+            state
+                .point(&reading.point)
+                .is_some_and(|known| !known.is_past(reading.recorded_at, reading.sequence))
         };
         let judged = stored.filter(|stored| !stored.is_late).map(|stored| &stored.reading);
         in_judged_order(judged.filter(|reading| is_newer(reading)).cloned().collect())

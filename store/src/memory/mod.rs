@@ -13,22 +13,23 @@ mod tree;
 pub(crate) use commit::is_same;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use hub_domain::{
-    AlertId, AreaId, Clock, DeviceId, KeyId, OrgId, ReadingKey, RuleId, SiteId, Timestamp, UnitId, UnitState, UserId,
-    Version,
+    AlertId, AreaId, DeviceId, KeyId, OrgId, ReadingKey, RuleId, SiteId, Timestamp, UnitId,
+    UnitState, UserId, Version,
 };
 use uuid::Uuid;
 
 use crate::{
     StoreError, cursor,
+    mint::Mint,
     records::{
-        AlertEventRecord, AlertRecord, AlertRule, ApiKey, Area, AuditEntry, Device, Organization, Page, PageQuery,
-        Role, SigningKey, Site, StoreCounts, StoredReading, TtnConnection, UnclaimedDevice, UnitRecord, Uplink,
-        UpkeepReport, User,
+        AlertEventRecord, AlertRecord, AlertRule, ApiKey, Area, AuditEntry, Device, Organization,
+        Page, PageQuery, Role, SigningKey, Site, StoreCounts, StoredReading, TtnConnection,
+        UnclaimedDevice, UnitRecord, UpkeepReport, Uplink, User,
     },
 };
 
@@ -45,7 +46,7 @@ pub enum Fault {
 
 /// The store in memory.
 pub(crate) struct Memory {
-    clock: Arc<dyn Clock>,
+    mint: Arc<Mint>,
     tables: Mutex<Tables>,
 }
 
@@ -68,6 +69,7 @@ pub(super) struct Tables {
     epochs: BTreeMap<SiteId, i64>,
     readings: BTreeMap<UnitId, BTreeMap<ReadingKey, StoredReading>>,
     alerts: BTreeMap<AlertId, AlertRecord>,
+    unresolved: BTreeMap<UnitId, BTreeSet<AlertId>>,
     alert_events: BTreeMap<AlertId, Vec<AlertEventRecord>>,
     uplinks: BTreeMap<Uuid, UplinkRow>,
     unclaimed: BTreeMap<(OrgId, String), UnclaimedDevice>,
@@ -88,8 +90,8 @@ pub(super) struct UplinkRow {
 }
 
 impl Memory {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, tables: Mutex::default() }
+    pub(crate) fn new(mint: Arc<Mint>) -> Self {
+        Self { mint, tables: Mutex::default() }
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -124,8 +126,12 @@ impl Memory {
             sites: count(tables.sites.len()),
             units: count(tables.units.len()),
             devices: count(tables.devices.len()),
-            unresolved_alerts: count(tables.alerts.values().filter(|alert| alert.resolved_at.is_none()).count()),
-            undecoded_uplinks: count(tables.uplinks.values().filter(|row| !row.uplink.is_decoded).count()),
+            unresolved_alerts: count(
+                tables.alerts.values().filter(|alert| alert.resolved_at.is_none()).count(),
+            ),
+            undecoded_uplinks: count(
+                tables.uplinks.values().filter(|row| !row.uplink.is_decoded).count(),
+            ),
         })
     }
 }

@@ -26,7 +26,11 @@ impl Memory {
         tables.need_organization(uplink.org)?;
         if let Some(row) = tables.uplink_mut(uplink) {
             row.uplink.rssi_dbm = row.uplink.rssi_dbm.max(uplink.rssi_dbm);
-            return Ok(KeptUplink { uplink: row.uplink.clone(), is_new: false, is_settled: row.is_settled });
+            return Ok(KeptUplink {
+                uplink: row.uplink.clone(),
+                is_new: false,
+                is_settled: row.is_settled,
+            });
         }
         tables.uplinks.insert(id, UplinkRow { uplink: uplink.clone(), is_settled: false });
         Ok(KeptUplink { uplink: uplink.clone(), is_new: true, is_settled: false })
@@ -54,7 +58,13 @@ impl Memory {
         let mut tables = self.tables();
         tables.need_organization(org)?;
         let dev_eui = dev_eui.to_owned();
-        let new = UnclaimedDevice { org, dev_eui: dev_eui.clone(), first_seen_at: at, last_seen_at: at, frames: 0 };
+        let new = UnclaimedDevice {
+            org,
+            dev_eui: dev_eui.clone(),
+            first_seen_at: at,
+            last_seen_at: at,
+            frames: 0,
+        };
         let noted = tables.unclaimed.entry((org, dev_eui)).or_insert(new);
         noted.first_seen_at = noted.first_seen_at.min(at);
         noted.last_seen_at = noted.last_seen_at.max(at);
@@ -62,7 +72,11 @@ impl Memory {
         Ok(())
     }
 
-    pub(crate) fn unclaimed_devices(&self, org: OrgId, page: &PageQuery) -> Result<Page<UnclaimedDevice>, StoreError> {
+    pub(crate) fn unclaimed_devices(
+        &self,
+        org: OrgId,
+        page: &PageQuery,
+    ) -> Result<Page<UnclaimedDevice>, StoreError> {
         let after = cursor::text_after(page)?;
         let tables = self.tables();
         let of_org = tables.unclaimed.values().filter(|noted| noted.org == org);
@@ -71,13 +85,20 @@ impl Memory {
         Ok(cursor::cut(found, page, |noted| cursor::of_text(&noted.dev_eui)))
     }
 
-    pub(crate) fn uplinks_of_unit(&self, org: OrgId, unit: UnitId, page: &PageQuery) -> Result<Page<Uplink>, StoreError> {
+    pub(crate) fn uplinks_of_unit(
+        &self,
+        org: OrgId,
+        unit: UnitId,
+        page: &PageQuery,
+    ) -> Result<Page<Uplink>, StoreError> {
         let before = cursor::id_after(page)?;
         let tables = self.tables();
         let of_unit = tables.uplinks.iter().rev();
-        let of_unit = of_unit.filter(|(_, row)| row.uplink.org == org && row.uplink.unit == Some(unit));
+        let of_unit =
+            of_unit.filter(|(_, row)| row.uplink.org == org && row.uplink.unit == Some(unit));
         let rest = of_unit.filter(|(id, _)| before.is_none_or(|before| **id < before));
-        let found: Vec<_> = rest.take(cursor::limit(page) + 1).map(|(id, row)| (*id, row.uplink.clone())).collect();
+        let found: Vec<_> =
+            rest.take(cursor::limit(page) + 1).map(|(id, row)| (*id, row.uplink.clone())).collect();
         let Page { items, next } = cursor::cut(found, page, |(id, _)| cursor::of_id(*id));
         Ok(Page { items: items.into_iter().map(|(_, uplink)| uplink).collect(), next })
     }

@@ -24,16 +24,23 @@ impl Tables {
 
     fn has_scope(&self, rule: &AlertRule) -> bool {
         match rule.scope {
-            RuleLayer::Organization => rule.scope_id == rule.org.0 && self.organizations.contains_key(&rule.org),
-            RuleLayer::Site => self.sites.get(&SiteId(rule.scope_id)).is_some_and(|site| site.org == rule.org),
-            RuleLayer::Unit => self.units.get(&UnitId(rule.scope_id)).is_some_and(|unit| unit.org == rule.org),
+            RuleLayer::Organization => {
+                rule.scope_id == rule.org.0 && self.organizations.contains_key(&rule.org)
+            }
+            RuleLayer::Site => {
+                self.sites.get(&SiteId(rule.scope_id)).is_some_and(|site| site.org == rule.org)
+            }
+            RuleLayer::Unit => {
+                self.units.get(&UnitId(rule.scope_id)).is_some_and(|unit| unit.org == rule.org)
+            }
             RuleLayer::Preset | RuleLayer::Default => false,
         }
     }
 
     fn units_below<'a>(&'a self, rule: &'a AlertRule) -> impl Iterator<Item = &'a UnitRecord> {
         let scope = rule.scope_id;
-        let is_below = move |unit: &&UnitRecord| [unit.id.0, unit.site.0, unit.org.0].contains(&scope);
+        let is_below =
+            move |unit: &&UnitRecord| [unit.id.0, unit.site.0, unit.org.0].contains(&scope);
         self.units.values().filter(|unit| unit.org == rule.org).filter(is_below)
     }
 }
@@ -51,9 +58,14 @@ impl Memory {
         let mut book = tables.rule_book(rule.org);
         book.say(rule.scope_id, rule.layer.clone());
         tables.units_below(&rule).try_for_each(|unit| book.check(unit))?;
-        let before = tables.rules.values().find(|other| (other.org, other.scope_id) == (rule.org, rule.scope_id)).cloned();
+        let before = tables
+            .rules
+            .values()
+            .find(|other| (other.org, other.scope_id) == (rule.org, rule.scope_id))
+            .cloned();
         if let Some(before) = &before {
-            (rule.id, rule.version, rule.created_at) = (before.id, before.version + 1, before.created_at);
+            (rule.id, rule.version, rule.created_at) =
+                (before.id, before.version + 1, before.created_at);
             entry.object_id = before.id.0;
         }
         tables.rules.insert(rule.id, rule.clone());
@@ -69,22 +81,48 @@ impl Memory {
         Ok(self.tables().rules.get(&id).filter(|rule| rule.org == org).cloned())
     }
 
-    pub(crate) fn rules(&self, org: OrgId, page: &PageQuery) -> Result<Page<AlertRule>, StoreError> {
-        page_by_id(self.tables().rules.values().filter(|rule| rule.org == org), |rule| rule.id.0, page)
+    pub(crate) fn rules(
+        &self,
+        org: OrgId,
+        page: &PageQuery,
+    ) -> Result<Page<AlertRule>, StoreError> {
+        page_by_id(
+            self.tables().rules.values().filter(|rule| rule.org == org),
+            |rule| rule.id.0,
+            page,
+        )
     }
 
-    pub(crate) fn rule_versions(&self, org: OrgId, id: RuleId) -> Result<Vec<AlertRule>, StoreError> {
+    pub(crate) fn rule_versions(
+        &self,
+        org: OrgId,
+        id: RuleId,
+    ) -> Result<Vec<AlertRule>, StoreError> {
         let tables = self.tables();
-        Ok(tables.rule_versions.iter().filter(|rule| (rule.org, rule.id) == (org, id)).cloned().collect())
+        Ok(tables
+            .rule_versions
+            .iter()
+            .filter(|rule| (rule.org, rule.id) == (org, id))
+            .cloned()
+            .collect())
     }
 
-    pub(crate) fn effective_rule(&self, org: OrgId, unit: UnitId) -> Result<Option<(i64, Vec<Resolved>)>, StoreError> {
+    pub(crate) fn effective_rule(
+        &self,
+        org: OrgId,
+        unit: UnitId,
+    ) -> Result<Option<(i64, Vec<Resolved>)>, StoreError> {
         let tables = self.tables();
-        let Some(unit) = tables.units.get(&unit).filter(|unit| unit.org == org) else { return Ok(None) };
+        let Some(unit) = tables.units.get(&unit).filter(|unit| unit.org == org) else {
+            return Ok(None);
+        };
         Ok(Some((tables.rules_version(org), tables.rule_book(org).explain(unit))))
     }
 
-    pub(crate) fn rules_of(&self, scope: RuleScope) -> Result<Vec<(UnitId, Arc<Rule>, i64)>, StoreError> {
+    pub(crate) fn rules_of(
+        &self,
+        scope: RuleScope,
+    ) -> Result<Vec<(UnitId, Arc<Rule>, i64)>, StoreError> {
         let tables = self.tables();
         let is_meant = |unit: &&UnitRecord| match scope {
             RuleScope::Organization(org) => unit.org == org,

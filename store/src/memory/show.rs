@@ -22,14 +22,22 @@ impl Memory {
                 && filter.kind.is_none_or(|kind| alert.kind == kind)
                 && (filter.statuses.is_empty() || filter.statuses.contains(&alert.status))
         };
-        page_by_id_back(self.tables().alerts.values().rev().filter(wanted), |alert| alert.id.0, page)
+        page_by_id_back(
+            self.tables().alerts.values().rev().filter(wanted),
+            |alert| alert.id.0,
+            page,
+        )
     }
 
     pub(crate) fn alert(&self, org: OrgId, id: AlertId) -> Result<Option<AlertRecord>, StoreError> {
         Ok(self.tables().alerts.get(&id).filter(|alert| alert.org == org).cloned())
     }
 
-    pub(crate) fn alert_events(&self, org: OrgId, id: AlertId) -> Result<Vec<AlertEventRecord>, StoreError> {
+    pub(crate) fn alert_events(
+        &self,
+        org: OrgId,
+        id: AlertId,
+    ) -> Result<Vec<AlertEventRecord>, StoreError> {
         if self.alert(org, id)?.is_none() {
             return Ok(Vec::new());
         }
@@ -45,15 +53,23 @@ impl Memory {
         page: &PageQuery,
     ) -> Result<Page<StoredReading>, StoreError> {
         let after = cursor::reading_after(page)?;
-        let place = |key: &hub_domain::ReadingKey| (key.recorded_at, key.point.clone(), key.sequence);
+        let place =
+            |key: &hub_domain::ReadingKey| (key.recorded_at, key.point.clone(), key.sequence);
         let tables = self.tables();
         let is_ours = tables.units.get(&unit).is_some_and(|unit| unit.org == org);
         let stored = tables.readings.get(&unit).filter(|_| is_ours).into_iter().flatten();
         let wanted = stored.filter(|(key, _)| (from..to).contains(&key.recorded_at));
-        let rest = wanted.filter(|(key, _)| after.as_ref().is_none_or(|after| place(key) > place(after)));
+        let rest =
+            wanted.filter(|(key, _)| after.as_ref().is_none_or(|after| place(key) > place(after)));
         let mut found: Vec<_> = rest.collect();
         found.sort_by_key(|(key, _)| place(key));
-        let found = found.into_iter().take(cursor::limit(page) + 1).map(|(_, stored)| stored.clone()).collect();
-        Ok(cursor::cut(found, page, |stored: &StoredReading| cursor::of_reading(&stored.reading.key())))
+        let found = found
+            .into_iter()
+            .take(cursor::limit(page) + 1)
+            .map(|(_, stored)| stored.clone())
+            .collect();
+        Ok(cursor::cut(found, page, |stored: &StoredReading| {
+            cursor::of_reading(&stored.reading.key())
+        }))
     }
 }

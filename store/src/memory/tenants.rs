@@ -7,7 +7,8 @@ use super::{Memory, Tables, page_by_id, page_by_id_back};
 use crate::{
     StoreError,
     records::{
-        ApiKey, AuditEntry, Membership, Organization, Page, PageQuery, Role, SigningKey, TtnConnection, User,
+        ApiKey, AuditEntry, Membership, Organization, Page, PageQuery, Role, SigningKey,
+        TtnConnection, User,
     },
 };
 
@@ -26,12 +27,24 @@ impl Tables {
 }
 
 impl Memory {
-    pub(crate) fn audit_log(&self, org: OrgId, page: &PageQuery) -> Result<Page<AuditEntry>, StoreError> {
+    pub(crate) fn audit_log(
+        &self,
+        org: OrgId,
+        page: &PageQuery,
+    ) -> Result<Page<AuditEntry>, StoreError> {
         let tables = self.tables();
-        page_by_id_back(tables.audit.values().rev().filter(|entry| entry.org == org), |entry| entry.id, page)
+        page_by_id_back(
+            tables.audit.values().rev().filter(|entry| entry.org == org),
+            |entry| entry.id,
+            page,
+        )
     }
 
-    pub(crate) fn insert_organization(&self, organization: &Organization, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) fn insert_organization(
+        &self,
+        organization: &Organization,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.organizations.insert(organization.id, (organization.clone(), 0));
         tables.audit(entry);
@@ -57,7 +70,12 @@ impl Memory {
         Ok(())
     }
 
-    pub(crate) fn delete_membership(&self, org: OrgId, user: UserId, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) fn delete_membership(
+        &self,
+        org: OrgId,
+        user: UserId,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         if tables.memberships.remove(&(org, user)).is_some() {
             tables.audit(entry);
@@ -89,19 +107,35 @@ impl Memory {
     }
 
     pub(crate) fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
-        Ok(self.tables().users.values().find(|(user, _)| user.email == email).map(|(user, _)| user.clone()))
+        Ok(self
+            .tables()
+            .users
+            .values()
+            .find(|(user, _)| user.email == email)
+            .map(|(user, _)| user.clone()))
     }
 
     pub(crate) fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         Ok(self.tables().users.get(&id).map(|(user, _)| user.clone()))
     }
 
-    pub(crate) fn user_by_subject(&self, issuer: &str, subject: &str) -> Result<Option<User>, StoreError> {
-        let is_it = |tie: &Option<(String, String)>| tie.as_ref().is_some_and(|(i, s)| i == issuer && s == subject);
+    pub(crate) fn user_by_subject(
+        &self,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<Option<User>, StoreError> {
+        let is_it = |tie: &Option<(String, String)>| {
+            tie.as_ref().is_some_and(|(i, s)| i == issuer && s == subject)
+        };
         Ok(self.tables().users.values().find(|(_, tie)| is_it(tie)).map(|(user, _)| user.clone()))
     }
 
-    pub(crate) fn link_subject(&self, user: UserId, issuer: &str, subject: &str) -> Result<(), StoreError> {
+    pub(crate) fn link_subject(
+        &self,
+        user: UserId,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<(), StoreError> {
         if self.user_by_subject(issuer, subject)?.is_some_and(|other| other.id != user) {
             return Err(StoreError::Taken("subject"));
         }
@@ -125,7 +159,11 @@ impl Memory {
         Ok(())
     }
 
-    pub(crate) fn insert_api_key(&self, key: &ApiKey, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) fn insert_api_key(
+        &self,
+        key: &ApiKey,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.need_organization(key.org)?;
         if let Some(site) = key.site {
@@ -147,8 +185,16 @@ impl Memory {
         Ok(self.tables().api_keys.get(&id).cloned())
     }
 
-    pub(crate) fn api_keys(&self, org: OrgId, page: &PageQuery) -> Result<Page<ApiKey>, StoreError> {
-        page_by_id(self.tables().api_keys.values().filter(|key| key.org == org), |key| key.id.0, page)
+    pub(crate) fn api_keys(
+        &self,
+        org: OrgId,
+        page: &PageQuery,
+    ) -> Result<Page<ApiKey>, StoreError> {
+        page_by_id(
+            self.tables().api_keys.values().filter(|key| key.org == org),
+            |key| key.id.0,
+            page,
+        )
     }
 
     pub(crate) fn note_key_use(&self, id: KeyId, minute: Timestamp) -> Result<(), StoreError> {
@@ -158,9 +204,18 @@ impl Memory {
         Ok(())
     }
 
-    pub(crate) fn revoke_api_key(&self, org: OrgId, id: KeyId, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) fn revoke_api_key(
+        &self,
+        org: OrgId,
+        id: KeyId,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        let key = tables.api_keys.get_mut(&id).filter(|key| key.org == org).ok_or(StoreError::NotFound)?;
+        let key = tables
+            .api_keys
+            .get_mut(&id)
+            .filter(|key| key.org == org)
+            .ok_or(StoreError::NotFound)?;
         if key.revoked_at.is_none() {
             key.revoked_at = Some(entry.at);
             tables.audit(entry);
@@ -168,7 +223,11 @@ impl Memory {
         Ok(())
     }
 
-    pub(crate) fn insert_ttn_connection(&self, made: &TtnConnection, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) fn insert_ttn_connection(
+        &self,
+        made: &TtnConnection,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.need_organization(made.org)?;
         tables.ttn_connections.insert(made.id, made.clone());
@@ -176,16 +235,31 @@ impl Memory {
         Ok(())
     }
 
-    pub(crate) fn ttn_connection(&self, org: OrgId, id: Uuid) -> Result<Option<TtnConnection>, StoreError> {
+    pub(crate) fn ttn_connection(
+        &self,
+        org: OrgId,
+        id: Uuid,
+    ) -> Result<Option<TtnConnection>, StoreError> {
         Ok(self.find_ttn_connection(id)?.filter(|connection| connection.org == org))
     }
 
-    pub(crate) fn find_ttn_connection(&self, id: Uuid) -> Result<Option<TtnConnection>, StoreError> {
+    pub(crate) fn find_ttn_connection(
+        &self,
+        id: Uuid,
+    ) -> Result<Option<TtnConnection>, StoreError> {
         Ok(self.tables().ttn_connections.get(&id).cloned())
     }
 
-    pub(crate) fn ttn_connections(&self, org: OrgId, page: &PageQuery) -> Result<Page<TtnConnection>, StoreError> {
+    pub(crate) fn ttn_connections(
+        &self,
+        org: OrgId,
+        page: &PageQuery,
+    ) -> Result<Page<TtnConnection>, StoreError> {
         let tables = self.tables();
-        page_by_id(tables.ttn_connections.values().filter(|made| made.org == org), |made| made.id, page)
+        page_by_id(
+            tables.ttn_connections.values().filter(|made| made.org == org),
+            |made| made.id,
+            page,
+        )
     }
 }

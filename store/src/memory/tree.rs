@@ -27,7 +27,11 @@ impl Memory {
     }
 
     pub(crate) fn sites(&self, org: OrgId, page: &PageQuery) -> Result<Page<Site>, StoreError> {
-        page_by_id(self.tables().sites.values().filter(|site| site.org == org), |site| site.id.0, page)
+        page_by_id(
+            self.tables().sites.values().filter(|site| site.org == org),
+            |site| site.id.0,
+            page,
+        )
     }
 
     pub(crate) fn insert_area(&self, area: &Area, entry: &AuditEntry) -> Result<(), StoreError> {
@@ -42,17 +46,30 @@ impl Memory {
         Ok(self.tables().areas.get(&id).filter(|area| area.org == org).cloned())
     }
 
-    pub(crate) fn areas(&self, org: OrgId, site: Option<SiteId>, page: &PageQuery) -> Result<Page<Area>, StoreError> {
+    pub(crate) fn areas(
+        &self,
+        org: OrgId,
+        site: Option<SiteId>,
+        page: &PageQuery,
+    ) -> Result<Page<Area>, StoreError> {
         let tables = self.tables();
         let wanted = |area: &&Area| area.org == org && site.is_none_or(|site| area.site == site);
         page_by_id(tables.areas.values().filter(wanted), |area| area.id.0, page)
     }
 
-    pub(crate) fn insert_unit(&self, unit: &UnitRecord, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) fn insert_unit(
+        &self,
+        unit: &UnitRecord,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.need_site(unit.org, unit.site)?;
         if let Some(id) = unit.area {
-            tables.areas.get(&id).filter(|area| area.site == unit.site).ok_or(StoreError::NotFound)?;
+            tables
+                .areas
+                .get(&id)
+                .filter(|area| area.site == unit.site)
+                .ok_or(StoreError::NotFound)?;
         }
         tables.rule_book(unit.org).check(unit)?;
         tables.units.insert(unit.id, unit.clone());
@@ -72,18 +89,28 @@ impl Memory {
         page: &PageQuery,
     ) -> Result<Page<UnitRecord>, StoreError> {
         let tables = self.tables();
-        let wanted = |unit: &&UnitRecord| unit.org == org && site.is_none_or(|site| unit.site == site);
+        let wanted =
+            |unit: &&UnitRecord| unit.org == org && site.is_none_or(|site| unit.site == site);
         page_by_id(tables.units.values().filter(wanted), |unit| unit.id.0, page)
     }
 
-    pub(crate) fn insert_device(&self, device: &Device, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub(crate) fn insert_device(
+        &self,
+        device: &Device,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.need_organization(device.org)?;
         if let Some(unit) = device.unit {
-            tables.units.get(&unit).filter(|unit| unit.org == device.org).ok_or(StoreError::NotFound)?;
+            tables
+                .units
+                .get(&unit)
+                .filter(|unit| unit.org == device.org)
+                .ok_or(StoreError::NotFound)?;
         }
         if let Some(dev_eui) = &device.dev_eui {
-            let has_it = |other: &Device| other.org == device.org && other.dev_eui.as_ref() == Some(dev_eui);
+            let has_it =
+                |other: &Device| other.org == device.org && other.dev_eui.as_ref() == Some(dev_eui);
             if tables.devices.values().any(has_it) {
                 return Err(StoreError::Taken("devEui"));
             }
@@ -98,24 +125,56 @@ impl Memory {
         Ok(self.tables().devices.get(&id).filter(|device| device.org == org).cloned())
     }
 
-    pub(crate) fn devices(&self, org: OrgId, unit: Option<UnitId>, page: &PageQuery) -> Result<Page<Device>, StoreError> {
+    pub(crate) fn devices(
+        &self,
+        org: OrgId,
+        unit: Option<UnitId>,
+        page: &PageQuery,
+    ) -> Result<Page<Device>, StoreError> {
         let tables = self.tables();
-        let wanted = |device: &&Device| device.org == org && unit.is_none_or(|unit| device.unit == Some(unit));
+        let wanted = |device: &&Device| {
+            device.org == org && unit.is_none_or(|unit| device.unit == Some(unit))
+        };
         page_by_id(tables.devices.values().filter(wanted), |device| device.id.0, page)
     }
 
-    pub(crate) fn device_by_eui(&self, org: OrgId, dev_eui: &str) -> Result<Option<Device>, StoreError> {
+    pub(crate) fn device_by_eui(
+        &self,
+        org: OrgId,
+        dev_eui: &str,
+    ) -> Result<Option<Device>, StoreError> {
         Ok(self.resolve_euis(org, &[dev_eui.to_owned()])?.pop())
     }
 
-    pub(crate) fn resolve_devices(&self, org: OrgId, ids: &[DeviceId]) -> Result<Vec<Device>, StoreError> {
+    pub(crate) fn resolve_devices(
+        &self,
+        org: OrgId,
+        ids: &[DeviceId],
+    ) -> Result<Vec<Device>, StoreError> {
         let tables = self.tables();
-        Ok(ids.iter().filter_map(|id| tables.devices.get(id)).filter(|device| device.org == org).cloned().collect())
+        Ok(ids
+            .iter()
+            .filter_map(|id| tables.devices.get(id))
+            .filter(|device| device.org == org)
+            .cloned()
+            .collect())
     }
 
-    pub(crate) fn resolve_euis(&self, org: OrgId, euis: &[String]) -> Result<Vec<Device>, StoreError> {
-        let has_one = |device: &&Device| device.dev_eui.as_ref().is_some_and(|dev_eui| euis.contains(dev_eui));
+    pub(crate) fn resolve_euis(
+        &self,
+        org: OrgId,
+        euis: &[String],
+    ) -> Result<Vec<Device>, StoreError> {
+        let has_one = |device: &&Device| {
+            device.dev_eui.as_ref().is_some_and(|dev_eui| euis.contains(dev_eui))
+        };
         let tables = self.tables();
-        Ok(tables.devices.values().filter(|device| device.org == org).filter(has_one).cloned().collect())
+        Ok(tables
+            .devices
+            .values()
+            .filter(|device| device.org == org)
+            .filter(has_one)
+            .cloned()
+            .collect())
     }
 }

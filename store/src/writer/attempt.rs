@@ -5,7 +5,6 @@
 use std::collections::{HashMap, HashSet};
 
 use hub_domain::{AlertId, OrgId, Reading, ReadingKey, SiteId, Timestamp, UnitId};
-use uuid::Uuid;
 
 use super::group::Outcomes;
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
     audit::deeds_of,
     changes::{AlertChange, alert_changes},
     memory::is_same,
+    mint::Mint,
     records::{AlertEventRecord, AuditEntry},
 };
 
@@ -52,27 +52,50 @@ pub(super) trait Session: Send {
     /// Begins a transaction, on a new connection if there is none.
     fn begin(&mut self) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// The epochs of sites, which stay so until the transaction ends.
-    fn epochs(&mut self, sites: &[SiteId])
-    -> impl Future<Output = Result<HashMap<SiteId, i64>, sqlx::Error>> + Send;
+    fn epochs(
+        &mut self,
+        sites: &[SiteId],
+    ) -> impl Future<Output = Result<HashMap<SiteId, i64>, sqlx::Error>> + Send;
     /// Moves units that are still at the version expected; gives those that were.
-    fn move_units(&mut self, commits: &[&UnitCommit])
-    -> impl Future<Output = Result<HashSet<UnitId>, sqlx::Error>> + Send;
+    fn move_units(
+        &mut self,
+        commits: &[&UnitCommit],
+    ) -> impl Future<Output = Result<HashSet<UnitId>, sqlx::Error>> + Send;
     /// Stores readings that are not there; gives how many.
-    fn insert_fresh(&mut self, rows: &[Row<'_>]) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
+    fn insert_fresh(
+        &mut self,
+        rows: &[Row<'_>],
+    ) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
     /// Stores late readings that are not there; gives which.
-    fn insert_past(&mut self, rows: &[Row<'_>]) -> impl Future<Output = Result<HashSet<RowKey>, sqlx::Error>> + Send;
+    fn insert_past(
+        &mut self,
+        rows: &[Row<'_>],
+    ) -> impl Future<Output = Result<HashSet<RowKey>, sqlx::Error>> + Send;
     /// The stored readings of the same keys.
-    fn stored(&mut self, rows: &[Row<'_>])
-    -> impl Future<Output = Result<HashMap<RowKey, Reading>, sqlx::Error>> + Send;
+    fn stored(
+        &mut self,
+        rows: &[Row<'_>],
+    ) -> impl Future<Output = Result<HashMap<RowKey, Reading>, sqlx::Error>> + Send;
     /// Updates alerts; gives how many events each had before.
-    fn update_alerts(&mut self, changes: &[&AlertChange])
-    -> impl Future<Output = Result<HashMap<AlertId, i64>, sqlx::Error>> + Send;
+    fn update_alerts(
+        &mut self,
+        changes: &[&AlertChange],
+    ) -> impl Future<Output = Result<HashMap<AlertId, i64>, sqlx::Error>> + Send;
     /// Stores new alerts.
-    fn insert_alerts(&mut self, changes: &[&AlertChange]) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    fn insert_alerts(
+        &mut self,
+        changes: &[&AlertChange],
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// Stores events.
-    fn insert_events(&mut self, events: &[EventRow<'_>]) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    fn insert_events(
+        &mut self,
+        events: &[EventRow<'_>],
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// Stores audit rows.
-    fn insert_audit(&mut self, entries: &[AuditEntry]) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    fn insert_audit(
+        &mut self,
+        entries: &[AuditEntry],
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// Makes all of it durable.
     fn commit(&mut self) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// Gives up what was begun, if anything was. If that fails, the connection goes with it.
@@ -100,10 +123,14 @@ impl From<sqlx::Error> for Halt {
 }
 
 /// Writes a group, of which no two commits are of one unit. Gives one outcome for each.
-pub(super) async fn write<S: Session>(session: &mut S, group: &[&UnitCommit], now: Timestamp) -> Outcomes {
+pub(super) async fn write<S: Session>(
+    session: &mut S,
+    group: &[&UnitCommit],
+    mint: &Mint,
+) -> Outcomes {
     let mut conflicts = HashSet::new();
     for _ in 0..MAX_ROUNDS {
-        match attempt(session, group, &conflicts, now).await {
+        match attempt(session, group, &conflicts, mint).await {
             Ok(outcomes) => return outcomes,
             Err(Halt::Conflicts(more)) => {
                 conflicts.extend(more);
@@ -111,47 +138,74 @@ pub(super) async fn write<S: Session>(session: &mut S, group: &[&UnitCommit], no
             }
             Err(Halt::Unknown(error)) => {
                 session.abandon().await;
-                tracing::error!(error = &error as &dyn std::error::Error, units = group.len(), "outcome of a group commit is unknown");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    units = group.len(),
+                    "outcome of a group commit is unknown"
+                );
                 return all(group, |_| Err(CommitError::Unknown(error.to_string())));
             }
             Err(Halt::Failed(error)) => {
                 session.rollback().await;
-                return failed(session, group, &error, now).await;
+                return failed(session, group, &error, mint).await;
             }
         }
     }
-    if let [commit] = group { vec![Err(CommitError::Conflict(commit.unit))] } else { split(session, group, now).await }
+    if let [commit] = group {
+        vec![Err(CommitError::Conflict(commit.unit))]
+    } else {
+        split(session, group, mint).await
+    }
 }
 
 /// What becomes of a group of which a statement failed: if that was for what one of its commits says, the others
 /// are written without it.
-async fn failed<S: Session>(session: &mut S, group: &[&UnitCommit], error: &sqlx::Error, now: Timestamp) -> Outcomes {
+async fn failed<S: Session>(
+    session: &mut S,
+    group: &[&UnitCommit],
+    error: &sqlx::Error,
+    mint: &Mint,
+) -> Outcomes {
     if !is_about_content(error) {
-        tracing::warn!(error = error as &dyn std::error::Error, units = group.len(), "group commit failed");
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            units = group.len(),
+            "group commit failed"
+        );
         return all(group, |_| Err(CommitError::Unavailable(error.to_string())));
     }
-    let [commit] = group else { return split(session, group, now).await };
+    let [commit] = group else { return split(session, group, mint).await };
     let unit = commit.unit;
     tracing::warn!(error = error as &dyn std::error::Error, unit.id = %unit, "commit of a unit was refused");
-    let is_taken = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
-    vec![Err(if is_taken { CommitError::Conflict(unit) } else { CommitError::Unavailable(error.to_string()) })]
+    let is_taken =
+        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
+    vec![Err(if is_taken {
+        CommitError::Conflict(unit)
+    } else {
+        CommitError::Unavailable(error.to_string())
+    })]
 }
 
 /// Writes the two halves of a group by themselves.
-async fn split<S: Session>(session: &mut S, group: &[&UnitCommit], now: Timestamp) -> Outcomes {
+async fn split<S: Session>(session: &mut S, group: &[&UnitCommit], mint: &Mint) -> Outcomes {
     let (one, other) = group.split_at(group.len() / 2);
-    let mut outcomes = Box::pin(write(session, one, now)).await;
-    outcomes.extend(Box::pin(write(session, other, now)).await);
+    let mut outcomes = Box::pin(write(session, one, mint)).await;
+    outcomes.extend(Box::pin(write(session, other, mint)).await);
     outcomes
 }
 
-fn all(group: &[&UnitCommit], outcome: impl Fn(UnitId) -> Result<Committed, CommitError>) -> Outcomes {
+fn all(
+    group: &[&UnitCommit],
+    outcome: impl Fn(UnitId) -> Result<Committed, CommitError>,
+) -> Outcomes {
     group.iter().map(|commit| outcome(commit.unit)).collect()
 }
 
 /// True if the statement itself was refused, for a constraint or a value: then it would be again.
 fn is_about_content(error: &sqlx::Error) -> bool {
-    let Some(error) = error.as_database_error() else { return matches!(error, sqlx::Error::Encode(_)) };
+    let Some(error) = error.as_database_error() else {
+        return matches!(error, sqlx::Error::Encode(_));
+    };
     let code = error.code().unwrap_or_default();
     let is_sqlite = error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
     if is_sqlite {
@@ -167,15 +221,16 @@ async fn attempt<S: Session>(
     session: &mut S,
     group: &[&UnitCommit],
     conflicts: &HashSet<UnitId>,
-    now: Timestamp,
+    mint: &Mint,
 ) -> Result<Outcomes, Halt> {
     session.begin().await?;
-    let mut live: Vec<&UnitCommit> = group.iter().copied().filter(|commit| !conflicts.contains(&commit.unit)).collect();
+    let mut live: Vec<&UnitCommit> =
+        group.iter().copied().filter(|commit| !conflicts.contains(&commit.unit)).collect();
     keep_owned(session, &mut live).await?;
     keep_moved(session, &mut live).await?;
     write_fresh(session, &live).await?;
     let mut fates = write_past(session, &live).await?;
-    write_alerts(session, &live, now).await?;
+    write_alerts(session, &live, mint).await?;
     session.commit().await.map_err(Halt::Unknown)?;
     let live: HashSet<UnitId> = live.iter().map(|commit| commit.unit).collect();
     let outcome = |unit: UnitId| {
@@ -197,7 +252,8 @@ async fn keep_owned<S: Session>(session: &mut S, live: &mut Vec<&UnitCommit>) ->
 
 /// Moves those units that have a transition, and leaves out those that were moved by somebody else.
 async fn keep_moved<S: Session>(session: &mut S, live: &mut Vec<&UnitCommit>) -> Result<(), Halt> {
-    let moving: Vec<&UnitCommit> = live.iter().copied().filter(|commit| commit.transition.is_some()).collect();
+    let moving: Vec<&UnitCommit> =
+        live.iter().copied().filter(|commit| commit.transition.is_some()).collect();
     if !moving.is_empty() {
         let moved = session.move_units(&moving).await?;
         live.retain(|commit| commit.transition.is_none() || moved.contains(&commit.unit));
@@ -240,7 +296,8 @@ async fn write_past<S: Session>(
     let mut late = session.insert_past(&firsts).await?;
     // the first of a key that was not there is late; all others are held against what is stored
     let is_late: Vec<bool> = rows.iter().map(|row| late.remove(&row.key())).collect();
-    let others: Vec<Row<'_>> = rows.iter().zip(&is_late).filter(|(_, late)| !**late).map(|(row, _)| *row).collect();
+    let others: Vec<Row<'_>> =
+        rows.iter().zip(&is_late).filter(|(_, late)| !**late).map(|(row, _)| *row).collect();
     let stored = if others.is_empty() { HashMap::new() } else { session.stored(&others).await? };
     let mut fates: HashMap<UnitId, Vec<PastFate>> = HashMap::new();
     for (row, is_late) in rows.iter().zip(is_late) {
@@ -255,7 +312,10 @@ async fn write_past<S: Session>(
     Ok(fates)
 }
 
-fn rows<'a>(live: &[&'a UnitCommit], readings: impl Fn(&'a UnitCommit) -> &'a Vec<Reading>) -> Vec<Row<'a>> {
+fn rows<'a>(
+    live: &[&'a UnitCommit],
+    readings: impl Fn(&'a UnitCommit) -> &'a Vec<Reading>,
+) -> Vec<Row<'a>> {
     let of_commit = |commit: &&'a UnitCommit| {
         let (org, unit) = (commit.org, commit.unit);
         readings(commit).iter().map(move |reading| Row { org, unit, reading })
@@ -263,12 +323,19 @@ fn rows<'a>(live: &[&'a UnitCommit], readings: impl Fn(&'a UnitCommit) -> &'a Ve
     live.iter().flat_map(of_commit).collect()
 }
 
-async fn write_alerts<S: Session>(session: &mut S, live: &[&UnitCommit], now: Timestamp) -> Result<(), Halt> {
-    let changes: Vec<AlertChange> = live.iter().flat_map(|commit| alert_changes(commit, now)).collect();
+async fn write_alerts<S: Session>(
+    session: &mut S,
+    live: &[&UnitCommit],
+    mint: &Mint,
+) -> Result<(), Halt> {
+    let now = mint.now();
+    let changes: Vec<AlertChange> =
+        live.iter().flat_map(|commit| alert_changes(commit, now)).collect();
     if changes.is_empty() {
         return Ok(());
     }
-    let (opened, known): (Vec<_>, Vec<_>) = changes.iter().partition(|change: &&AlertChange| change.is_opened);
+    let (opened, known): (Vec<_>, Vec<_>) =
+        changes.iter().partition(|change: &&AlertChange| change.is_opened);
     let mut before = HashMap::new();
     if !known.is_empty() {
         // first, so that a kind that was resolved and opened again is free when it is opened
@@ -283,7 +350,8 @@ async fn write_alerts<S: Session>(session: &mut S, live: &[&UnitCommit], now: Ti
         session.insert_alerts(&opened).await?;
     }
     session.insert_events(&events(&changes, &before)).await?;
-    let entries: Vec<AuditEntry> = live.iter().flat_map(|commit| entries(commit, now)).collect();
+    let entries: Vec<AuditEntry> =
+        live.iter().flat_map(|commit| entries(commit, mint, now)).collect();
     if !entries.is_empty() {
         session.insert_audit(&entries).await?;
     }
@@ -294,11 +362,20 @@ fn events<'a>(changes: &'a [AlertChange], before: &HashMap<AlertId, i64>) -> Vec
     let of_change = |change: &'a AlertChange| {
         let (org, alert) = (change.record.org, change.record.id);
         let before = before.get(&alert).copied().unwrap_or_default();
-        change.events.iter().map(move |event| EventRow { org, alert, ordinal: before + event.ordinal, event })
+        change.events.iter().map(move |event| EventRow {
+            org,
+            alert,
+            ordinal: before + event.ordinal,
+            event,
+        })
     };
     changes.iter().flat_map(of_change).collect()
 }
 
-fn entries(commit: &UnitCommit, now: Timestamp) -> impl Iterator<Item = AuditEntry> + '_ {
-    deeds_of(commit).map(move |(deed, detail)| deed.entry(Uuid::now_v7(), now, detail))
+fn entries<'a>(
+    commit: &'a UnitCommit,
+    mint: &'a Mint,
+    now: Timestamp,
+) -> impl Iterator<Item = AuditEntry> + 'a {
+    deeds_of(commit).map(move |(deed, detail)| deed.entry(mint.id(now), now, detail))
 }

@@ -6,14 +6,14 @@ use std::{
     time::Instant,
 };
 
-use hub_domain::{Clock, UnitId};
+use hub_domain::UnitId;
 use tokio::sync::mpsc;
 
 use super::{
     Message, Queued, Waiting,
     attempt::{self, Session},
 };
-use crate::{CommitError, Committed};
+use crate::{CommitError, Committed, mint::Mint};
 
 /// A group takes no more commits once it has this many readings.
 const MAX_READINGS: usize = 5_000;
@@ -23,7 +23,7 @@ const MAX_UNITS: usize = 2_000;
 /// The far end of the writer.
 pub(super) struct GroupWriter<S> {
     session: S,
-    clock: Arc<dyn Clock>,
+    mint: Arc<Mint>,
     messages: mpsc::UnboundedReceiver<Message>,
     waiting: Arc<Waiting>,
     backlog: VecDeque<Message>,
@@ -32,11 +32,11 @@ pub(super) struct GroupWriter<S> {
 impl<S: Session> GroupWriter<S> {
     pub(super) fn new(
         session: S,
-        clock: Arc<dyn Clock>,
+        mint: Arc<Mint>,
         messages: mpsc::UnboundedReceiver<Message>,
         waiting: Arc<Waiting>,
     ) -> Self {
-        Self { session, clock, messages, waiting, backlog: VecDeque::new() }
+        Self { session, mint, messages, waiting, backlog: VecDeque::new() }
     }
 
     /// Writes groups until it is told to close.
@@ -107,7 +107,7 @@ impl<S: Session> GroupWriter<S> {
             metrics::gauge!("hub_writer_oldest_seconds").set(oldest.elapsed().as_secs_f64());
         }
         let commits: Vec<_> = group.iter().map(|queued| &queued.commit).collect();
-        let outcomes = attempt::write(&mut self.session, &commits, self.clock.now()).await;
+        let outcomes = attempt::write(&mut self.session, &commits, &self.mint).await;
         measure(&group, self.backlog.len(), begun);
         let mut failed = HashMap::new();
         self.waiting.answer(group.len());
@@ -148,7 +148,8 @@ impl<S: Session> GroupWriter<S> {
 }
 
 fn measure(group: &[Queued], backlog: usize, begun: Instant) {
-    let readings: usize = group.iter().map(|queued| queued.commit.fresh.len() + queued.commit.past.len()).sum();
+    let readings: usize =
+        group.iter().map(|queued| queued.commit.fresh.len() + queued.commit.past.len()).sum();
     let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     metrics::gauge!("hub_writer_queue_commits").set(count(backlog));
     metrics::histogram!("hub_writer_group_units").record(count(group.len()));

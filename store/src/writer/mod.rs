@@ -18,14 +18,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hub_domain::Clock;
 use sqlx::{SqlitePool, postgres::PgConnectOptions};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 
-use crate::{CommitError, Committed, PendingCommit, UnitCommit};
+use crate::{CommitError, Committed, PendingCommit, UnitCommit, mint::Mint};
 use group::GroupWriter;
 
 /// A commit in the queue.
@@ -93,19 +92,23 @@ impl Waiting {
 
 impl Writer {
     /// A writer with a connection of its own, which it makes again whenever it is lost.
-    pub(crate) fn on_postgres(options: PgConnectOptions, clock: Arc<dyn Clock>) -> Self {
-        Self::start(postgres::PostgresSession::new(options), clock)
+    pub(crate) fn on_postgres(options: PgConnectOptions, mint: Arc<Mint>) -> Self {
+        Self::start(postgres::PostgresSession::new(options), mint)
     }
 
     /// A writer that takes the one writing connection for each group.
-    pub(crate) fn on_sqlite(pool: SqlitePool, clock: Arc<dyn Clock>) -> Self {
-        Self::start(sqlite::SqliteSession::new(pool), clock)
+    pub(crate) fn on_sqlite(pool: SqlitePool, mint: Arc<Mint>) -> Self {
+        Self::start(sqlite::SqliteSession::new(pool), mint)
     }
 
-    fn start<S: attempt::Session + 'static>(session: S, clock: Arc<dyn Clock>) -> Self {
+    fn start<S: attempt::Session + 'static>(session: S, mint: Arc<Mint>) -> Self {
         let (queue, messages) = mpsc::unbounded_channel();
-        let waiting = Arc::new(Waiting { begun: Instant::now(), commits: AtomicU64::new(0), oldest: AtomicU64::new(0) });
-        let writer = GroupWriter::new(session, clock, messages, Arc::clone(&waiting));
+        let waiting = Arc::new(Waiting {
+            begun: Instant::now(),
+            commits: AtomicU64::new(0),
+            oldest: AtomicU64::new(0),
+        });
+        let writer = GroupWriter::new(session, mint, messages, Arc::clone(&waiting));
         let task = Mutex::new(Some(tokio::spawn(writer.run())));
         Self { queue, waiting, task }
     }
@@ -116,7 +119,9 @@ impl Writer {
         let queued_at = Instant::now();
         self.waiting.queue(queued_at);
         let queued = Box::new(Queued { commit, queued_at, answer });
-        if let Err(mpsc::error::SendError(Message::Commit(queued))) = self.queue.send(Message::Commit(queued)) {
+        if let Err(mpsc::error::SendError(Message::Commit(queued))) =
+            self.queue.send(Message::Commit(queued))
+        {
             self.waiting.answer(1);
             queued.answer(Err(CommitError::Unavailable("the store is closed".to_owned())));
         }

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use hub_domain::{AlertId, Channel, Point, Reading, ReadingKey, SiteId, SourceId, Timestamp, UnitId};
+use hub_domain::{
+    AlertId, Channel, Point, Reading, ReadingKey, SiteId, SourceId, Timestamp, UnitId,
+};
 use sqlx::{
     Connection as _, Executor as _, PgConnection, Postgres, Row as _,
     postgres::{PgArguments, PgConnectOptions, PgRow},
@@ -15,11 +17,12 @@ use uuid::Uuid;
 
 use super::attempt::{EventRow, Row, RowKey, Session};
 use crate::{
-    UnitCommit, changes::AlertChange, checkpoint, entity::audit_entry::actor_columns, records::AuditEntry, sql,
+    UnitCommit, changes::AlertChange, checkpoint, entity::audit_entry::actor_columns,
+    records::AuditEntry, sql,
 };
 
-/// How long making a connection may take before the store counts as away.
-const CONNECT_WITHIN: Duration = Duration::from_millis(1500);
+/// How long making a connection, or a sign of life on one, may take before the store counts as away.
+const ALIVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long one statement may take. A server that is frozen or cut off says nothing at all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -32,7 +35,8 @@ pub(super) struct PostgresSession {
     away: Option<String>,
 }
 
-const EPOCHS: &str = "SELECT site_id, owner_epoch FROM site_owners WHERE site_id = ANY($1) FOR SHARE";
+const EPOCHS: &str = "SELECT site_id, owner_epoch FROM site_owners WHERE site_id = ANY($1)
+    ORDER BY site_id FOR SHARE";
 
 const MOVE_UNITS: &str = "
 UPDATE unit_states SET version = moved.expected + 1, state = moved.state, rule_version = moved.rule_version,
@@ -58,7 +62,8 @@ macro_rules! insert_readings {
 }
 
 const INSERT_FRESH: &str = insert_readings!("FALSE", "");
-const INSERT_PAST: &str = insert_readings!("TRUE", " RETURNING unit_id, source_id, channel, recorded_at, sequence");
+const INSERT_PAST: &str =
+    insert_readings!("TRUE", " RETURNING unit_id, source_id, channel, recorded_at, sequence");
 
 /// One index probe for each key; the limit keeps the planner from turning them into a scan of everything.
 const STORED: &str = "
@@ -135,29 +140,47 @@ impl PostgresSession {
                 None => Ok(connection),
             }
         };
-        let connection = tokio::time::timeout(CONNECT_WITHIN, connect).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        self.connection = Some(connection);
+        self.connection = Some(within(ALIVE_WITHIN, connect).await?);
         Ok(())
+    }
+
+    async fn connect_and_begin(&mut self) -> Result<(), sqlx::Error> {
+        self.connect().await?;
+        self.say("BEGIN", ALIVE_WITHIN).await
     }
 
     async fn all(&mut self, query: PgQuery) -> Result<Vec<PgRow>, sqlx::Error> {
         let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        in_time(query.fetch_all(connection)).await
+        let rows = within(ANSWER_WITHIN, query.fetch_all(connection)).await;
+        self.keep_if_known(rows)
     }
 
     async fn run(&mut self, query: PgQuery) -> Result<u64, sqlx::Error> {
         let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        Ok(in_time(query.execute(connection)).await?.rows_affected())
+        let done = within(ANSWER_WITHIN, query.execute(connection)).await;
+        Ok(self.keep_if_known(done)?.rows_affected())
     }
 
-    async fn say(&mut self, word: &'static str) -> Result<(), sqlx::Error> {
+    async fn say(&mut self, word: &'static str, limit: Duration) -> Result<(), sqlx::Error> {
         let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        in_time(connection.execute(word)).await.map(drop)
+        let done = within(limit, connection.execute(word)).await;
+        self.keep_if_known(done).map(drop)
+    }
+
+    /// Gives up a connection on which an answer is still to come: it would be taken for the next one's.
+    fn keep_if_known<T>(&mut self, answer: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        if let Err(sqlx::Error::PoolTimedOut) = answer {
+            self.connection = None;
+        }
+        answer
     }
 }
 
-async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>> + Send) -> Result<T, sqlx::Error> {
-    tokio::time::timeout(ANSWER_WITHIN, answer).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+async fn within<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, sqlx::Error>> + Send,
+) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(limit, answer).await.map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
 impl Session for PostgresSession {
@@ -167,17 +190,11 @@ impl Session for PostgresSession {
 
     async fn begin(&mut self) -> Result<(), sqlx::Error> {
         let was_connected = self.connection.is_some();
-        let mut begun = match self.connect().await {
-            Ok(()) => self.say("BEGIN").await,
-            Err(error) => Err(error),
-        };
+        let mut begun = self.connect_and_begin().await;
         if begun.is_err() && was_connected {
             // the server was restarted under an idle connection: nothing was begun, so a new one may try
             self.connection = None;
-            begun = match self.connect().await {
-                Ok(()) => self.say("BEGIN").await,
-                Err(error) => Err(error),
-            };
+            begun = self.connect_and_begin().await;
         }
         self.has_begun = begun.is_ok();
         self.away = begun.as_ref().err().map(ToString::to_string);
@@ -189,9 +206,14 @@ impl Session for PostgresSession {
         rows.iter().map(|row| Ok((SiteId(row.try_get(0)?), row.try_get(1)?))).collect()
     }
 
-    async fn move_units(&mut self, commits: &[&UnitCommit]) -> Result<HashSet<UnitId>, sqlx::Error> {
-        let moves: Vec<_> =
-            commits.iter().filter_map(|commit| Some((commit.unit, commit.transition.as_ref()?))).collect();
+    async fn move_units(
+        &mut self,
+        commits: &[&UnitCommit],
+    ) -> Result<HashSet<UnitId>, sqlx::Error> {
+        let moves: Vec<_> = commits
+            .iter()
+            .filter_map(|commit| Some((commit.unit, commit.transition.as_ref()?)))
+            .collect();
         let query = sqlx::query(MOVE_UNITS)
             .bind(column(&moves, |(unit, _)| unit.0))
             .bind(column(&moves, |(_, to)| to.expected.0))
@@ -222,7 +244,10 @@ impl Session for PostgresSession {
         rows.iter().map(|row| Ok((key(row)?, reading(row)?))).collect()
     }
 
-    async fn update_alerts(&mut self, changes: &[&AlertChange]) -> Result<HashMap<AlertId, i64>, sqlx::Error> {
+    async fn update_alerts(
+        &mut self,
+        changes: &[&AlertChange],
+    ) -> Result<HashMap<AlertId, i64>, sqlx::Error> {
         let rows = self.all(alerts(UPDATE_ALERTS, changes)).await?;
         rows.iter().map(|row| Ok((AlertId(row.try_get(0)?), row.try_get(1)?))).collect()
     }
@@ -234,7 +259,9 @@ impl Session for PostgresSession {
             .bind(column(changes, |change| change.record.kind.name()))
             .bind(column(changes, |change| change.record.opened_at.as_millis()))
             .bind(column(changes, |change| change.point.as_ref().map(|point| point.source.0)))
-            .bind(column(changes, |change| change.point.as_ref().map(|point| point.channel.as_str().to_owned())))
+            .bind(column(changes, |change| {
+                change.point.as_ref().map(|point| point.channel.as_str().to_owned())
+            }))
             .bind(column(changes, |change| change.record.temperature.map(|t| t.0)))
             .bind(column(changes, |change| change.record.limit.map(|t| t.0)));
         self.run(query).await.map(drop)
@@ -271,11 +298,12 @@ impl Session for PostgresSession {
 
     async fn commit(&mut self) -> Result<(), sqlx::Error> {
         self.has_begun = false;
-        self.say("COMMIT").await
+        self.say("COMMIT", ANSWER_WITHIN).await
     }
 
     async fn rollback(&mut self) {
-        if std::mem::take(&mut self.has_begun) && self.say("ROLLBACK").await.is_err() {
+        if std::mem::take(&mut self.has_begun) && self.say("ROLLBACK", ALIVE_WITHIN).await.is_err()
+        {
             self.connection = None;
         }
     }
@@ -330,10 +358,14 @@ fn alerts(sql: &'static str, changes: &[&AlertChange]) -> PgQuery {
 }
 
 fn key(row: &PgRow) -> Result<RowKey, sqlx::Error> {
-    let channel = Channel::parse(row.try_get(2)?).ok_or_else(|| sqlx::Error::Decode("a channel's name".into()))?;
+    let channel = Channel::parse(row.try_get(2)?)
+        .ok_or_else(|| sqlx::Error::Decode("a channel's name".into()))?;
     let point = Point { source: SourceId(row.try_get(1)?), channel };
     let recorded_at = Timestamp::from_millis(row.try_get(3)?);
-    Ok((UnitId(row.try_get::<Uuid, _>(0)?), ReadingKey { point, recorded_at, sequence: row.try_get(4)? }))
+    Ok((
+        UnitId(row.try_get::<Uuid, _>(0)?),
+        ReadingKey { point, recorded_at, sequence: row.try_get(4)? },
+    ))
 }
 
 fn reading(row: &PgRow) -> Result<Reading, sqlx::Error> {

@@ -6,13 +6,18 @@ use std::{
     fmt::{self, Display, Write as _},
 };
 
-use hub_domain::{AlertId, Channel, Point, Reading, ReadingKey, SiteId, SourceId, Timestamp, UnitId};
+use hub_domain::{
+    AlertId, Channel, Point, Reading, ReadingKey, SiteId, SourceId, Timestamp, UnitId,
+};
 use serde_json::{Value, json};
 use sqlx::{Executor as _, Row as _, Sqlite, SqlitePool, pool::PoolConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::attempt::{EventRow, Row, RowKey, Session};
-use crate::{UnitCommit, changes::AlertChange, checkpoint, entity::audit_entry::actor_columns, records::AuditEntry};
+use crate::{
+    UnitCommit, changes::AlertChange, checkpoint, entity::audit_entry::actor_columns,
+    records::AuditEntry,
+};
 
 /// The writer's share of the one writing connection: it has it for one group at a time.
 pub(super) struct SqliteSession {
@@ -22,8 +27,7 @@ pub(super) struct SqliteSession {
     away: Option<String>,
 }
 
-const EPOCHS: &str =
-    "SELECT site_id, owner_epoch FROM site_owners WHERE site_id IN (SELECT unhex(value) FROM json_each($1))";
+const EPOCHS: &str = "SELECT site_id, owner_epoch FROM site_owners WHERE site_id IN (SELECT unhex(value) FROM json_each($1))";
 
 const MOVE_UNITS: &str = "
 UPDATE unit_states SET version = moved.value ->> 1 + 1, state = moved.value ->> 2, rule_version = moved.value ->> 3,
@@ -48,7 +52,8 @@ macro_rules! insert_readings {
 }
 
 const INSERT_FRESH: &str = insert_readings!("0", "");
-const INSERT_PAST: &str = insert_readings!("1", " RETURNING unit_id, source_id, channel, recorded_at, sequence");
+const INSERT_PAST: &str =
+    insert_readings!("1", " RETURNING unit_id, source_id, channel, recorded_at, sequence");
 
 const STORED: &str = "
 SELECT unit_id, source_id, channel, recorded_at, sequence, received_at, temperature, humidity, battery_percent,
@@ -112,7 +117,11 @@ impl SqliteSession {
         Self { pool, connection: None, has_begun: false, away: None }
     }
 
-    async fn all(&mut self, sql: &'static str, json: String) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    async fn all(
+        &mut self,
+        sql: &'static str,
+        json: String,
+    ) -> Result<Vec<SqliteRow>, sqlx::Error> {
         let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
         sqlx::query(sql).bind(json).fetch_all(&mut **connection).await
     }
@@ -154,9 +163,14 @@ impl Session for SqliteSession {
         rows.iter().map(|row| Ok((SiteId(row.try_get(0)?), row.try_get(1)?))).collect()
     }
 
-    async fn move_units(&mut self, commits: &[&UnitCommit]) -> Result<HashSet<UnitId>, sqlx::Error> {
-        let moves: Vec<_> =
-            commits.iter().filter_map(|commit| Some((commit.unit, commit.transition.as_ref()?))).collect();
+    async fn move_units(
+        &mut self,
+        commits: &[&UnitCommit],
+    ) -> Result<HashSet<UnitId>, sqlx::Error> {
+        let moves: Vec<_> = commits
+            .iter()
+            .filter_map(|commit| Some((commit.unit, commit.transition.as_ref()?)))
+            .collect();
         let json = array(&moves, |(unit, to)| {
             let state = checkpoint::encode(&to.state);
             json!([hex(unit.0), to.expected.0, state, to.rule_version, millis(to.wake_at)])
@@ -182,9 +196,14 @@ impl Session for SqliteSession {
         rows.iter().map(|row| Ok((key(row)?, reading(row)?))).collect()
     }
 
-    async fn update_alerts(&mut self, changes: &[&AlertChange]) -> Result<HashMap<AlertId, i64>, sqlx::Error> {
-        let rows = self.all(UPDATE_ALERTS, array(changes, |change| Value::Array(alert(change)))).await?;
-        let added: HashMap<AlertId, i64> = changes.iter().map(|change| (change.record.id, added(change))).collect();
+    async fn update_alerts(
+        &mut self,
+        changes: &[&AlertChange],
+    ) -> Result<HashMap<AlertId, i64>, sqlx::Error> {
+        let rows =
+            self.all(UPDATE_ALERTS, array(changes, |change| Value::Array(alert(change)))).await?;
+        let added: HashMap<AlertId, i64> =
+            changes.iter().map(|change| (change.record.id, added(change))).collect();
         let before = |row: &SqliteRow| {
             let (id, after): (_, i64) = (AlertId(row.try_get(0)?), row.try_get(1)?);
             Ok((id, after - added.get(&id).copied().unwrap_or_default()))
@@ -349,7 +368,8 @@ fn write_reading(json: &mut String, row: &Row<'_>) -> fmt::Result {
 }
 
 fn key(row: &SqliteRow) -> Result<RowKey, sqlx::Error> {
-    let channel = Channel::parse(row.try_get(2)?).ok_or_else(|| sqlx::Error::Decode("a channel's name".into()))?;
+    let channel = Channel::parse(row.try_get(2)?)
+        .ok_or_else(|| sqlx::Error::Decode("a channel's name".into()))?;
     let point = Point { source: SourceId(row.try_get(1)?), channel };
     let recorded_at = Timestamp::from_millis(row.try_get(3)?);
     Ok((UnitId(row.try_get(0)?), ReadingKey { point, recorded_at, sequence: row.try_get(4)? }))

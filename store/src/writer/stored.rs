@@ -23,7 +23,11 @@ impl Stored {
             sequence: key.sequence,
             temperature: MilliCelsius(self.temperature),
             humidity: self.humidity.map(PerMille),
-            battery_percent: self.battery_percent.map(u8::try_from).transpose().map_err(out_of_range)?,
+            battery_percent: self
+                .battery_percent
+                .map(u8::try_from)
+                .transpose()
+                .map_err(out_of_range)?,
             battery_mv: self.battery_mv.map(u16::try_from).transpose().map_err(out_of_range)?,
             door_open: self.door_open,
             signal_dbm: self.signal_dbm,

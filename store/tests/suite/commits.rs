@@ -1,8 +1,8 @@
 //! Group commits.
 
 use hub_domain::{
-    MilliCelsius, OrgId, PerMille, Point, Reading, SiteId, SourceId, Timestamp, UnitId, UnitState, Version,
-    reading::Channel,
+    MilliCelsius, OrgId, PerMille, Point, Reading, SiteId, SourceId, Timestamp, UnitId, UnitState,
+    Version, reading::Channel,
 };
 use hub_store::{CommitError, Committed, PastFate, TransitionCommit, UnitCommit};
 
@@ -15,13 +15,29 @@ pub(crate) fn reading(unit: UnitId, recorded_at: Timestamp, milli_c: i32) -> Rea
 
 /// A commit of nothing yet.
 pub(crate) fn commit(org: OrgId, site: SiteId, unit: UnitId) -> UnitCommit {
-    UnitCommit { org, site, unit, owner_epoch: 0, fresh: Vec::new(), past: Vec::new(), transition: None }
+    UnitCommit {
+        org,
+        site,
+        unit,
+        owner_epoch: 0,
+        fresh: Vec::new(),
+        past: Vec::new(),
+        transition: None,
+    }
 }
 
 /// A transition to a state that says it is `version`'s.
 pub(crate) fn transition(expected: i64) -> TransitionCommit {
-    let state = UnitState { alerts_opened: u32::try_from(expected).unwrap() + 1, ..UnitState::default() };
-    TransitionCommit { expected: Version(expected), state, rule_version: 3, wake_at: None, events: Vec::new(), note: None }
+    let state =
+        UnitState { alerts_opened: u32::try_from(expected).unwrap() + 1, ..UnitState::default() };
+    TransitionCommit {
+        expected: Version(expected),
+        state,
+        rule_version: 3,
+        wake_at: None,
+        events: Vec::new(),
+        note: None,
+    }
 }
 
 fn is_conflict(outcome: &Result<Committed, CommitError>, unit: UnitId) -> bool {
@@ -47,13 +63,24 @@ pub(crate) async fn a_group_of_many_units_is_written_whole(world: &World) {
         UnitCommit { fresh, transition, ..commit(org, site, unit.id) }
     };
     let commits = units.iter().enumerate().map(of_unit).collect();
-    assert!(all(world, commits).await.iter().all(|outcome| *outcome.as_ref().unwrap() == Committed::default()));
+    assert!(
+        all(world, commits)
+            .await
+            .iter()
+            .all(|outcome| *outcome.as_ref().unwrap() == Committed::default())
+    );
     for unit in &units {
         assert_eq!(world.count_readings(org, unit.id).await, 50);
     }
     let loaded = world.store.load_sites(&[site]).await.unwrap();
-    let versions: Vec<_> = loaded[0].units.iter().map(|unit| (unit.version.0, unit.state.alerts_opened)).collect();
-    assert!(versions.iter().enumerate().all(|(index, got)| *got == if index % 2 == 0 { (1, 1) } else { (0, 0) }));
+    let versions: Vec<_> =
+        loaded[0].units.iter().map(|unit| (unit.version.0, unit.state.alerts_opened)).collect();
+    assert!(
+        versions
+            .iter()
+            .enumerate()
+            .all(|(index, got)| *got == if index % 2 == 0 { (1, 1) } else { (0, 0) })
+    );
     assert_eq!(world.store.writer_stalled_for(), None);
 }
 
@@ -61,7 +88,11 @@ pub(crate) async fn a_unit_moved_by_another_is_left_out_alone(world: &World) {
     let (org, site, units) = world.units(3).await;
     let moving = |index: usize, expected| {
         let fresh = vec![reading(units[index].id, NOON.plus_millis(expected), 4_000)];
-        UnitCommit { transition: Some(transition(expected)), fresh, ..commit(org, site, units[index].id) }
+        UnitCommit {
+            transition: Some(transition(expected)),
+            fresh,
+            ..commit(org, site, units[index].id)
+        }
     };
     world.store.commit(moving(1, 0)).await.unwrap();
     let outcomes = all(world, vec![moving(0, 0), moving(1, 5), moving(2, 0)]).await;
@@ -83,7 +114,11 @@ pub(crate) async fn a_site_taken_over_takes_no_more_commits(world: &World) {
     let now_held = world.store.load_sites(&[site]).await.unwrap()[0].owner_epoch;
     assert_eq!(now_held, held + 1);
     let fresh = |unit| vec![reading(unit, NOON, 4_000)];
-    let stale = UnitCommit { owner_epoch: held, fresh: fresh(units[0].id), ..commit(org, site, units[0].id) };
+    let stale = UnitCommit {
+        owner_epoch: held,
+        fresh: fresh(units[0].id),
+        ..commit(org, site, units[0].id)
+    };
     let untouched = UnitCommit { fresh: fresh(neighbour.id), ..commit(org, other, neighbour.id) };
     let outcomes = all(world, vec![stale.clone(), untouched]).await;
     assert!(is_conflict(&outcomes[0], units[0].id), "{outcomes:?}");
@@ -95,14 +130,24 @@ pub(crate) async fn a_site_taken_over_takes_no_more_commits(world: &World) {
 pub(crate) async fn a_reading_that_was_not_fresh_is_a_conflict_of_its_unit_alone(world: &World) {
     let (org, site, units) = world.units(4).await;
     let fresh = |index: usize, minutes: &[u32]| {
-        let fresh = minutes.iter().map(|n| reading(units[index].id, NOON.plus_secs(60 * n), 4_000)).collect();
+        let fresh = minutes
+            .iter()
+            .map(|n| reading(units[index].id, NOON.plus_secs(60 * n), 4_000))
+            .collect();
         UnitCommit { fresh, ..commit(org, site, units[index].id) }
     };
     world.store.commit(fresh(1, &[3])).await.unwrap();
     world.store.commit(fresh(3, &[3])).await.unwrap();
-    let outcomes = all(world, vec![fresh(0, &[1, 2, 3]), fresh(1, &[1, 2, 3]), fresh(2, &[1]), fresh(3, &[3])]).await;
+    let outcomes = all(
+        world,
+        vec![fresh(0, &[1, 2, 3]), fresh(1, &[1, 2, 3]), fresh(2, &[1]), fresh(3, &[3])],
+    )
+    .await;
     assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
-    assert!(is_conflict(&outcomes[1], units[1].id) && is_conflict(&outcomes[3], units[3].id), "{outcomes:?}");
+    assert!(
+        is_conflict(&outcomes[1], units[1].id) && is_conflict(&outcomes[3], units[3].id),
+        "{outcomes:?}"
+    );
     assert_eq!(world.count_readings(org, units[0].id).await, 3);
     assert_eq!(world.count_readings(org, units[1].id).await, 1);
 }
@@ -143,17 +188,29 @@ pub(crate) async fn late_readings_duplicates_and_contradictions_are_told_apart(w
         other_channel,
     ];
     let fresh = vec![at(30, 6_000)];
-    let neighbour = UnitCommit { past: vec![reading(units[1].id, NOON, 4_000)], ..commit(org, site, units[1].id) };
-    let outcomes = all(world, vec![UnitCommit { fresh, past, ..commit(org, site, unit) }, neighbour]).await;
+    let neighbour = UnitCommit {
+        past: vec![reading(units[1].id, NOON, 4_000)],
+        ..commit(org, site, units[1].id)
+    };
+    let outcomes =
+        all(world, vec![UnitCommit { fresh, past, ..commit(org, site, unit) }, neighbour]).await;
     let fates = [Late, Duplicate, Conflicting, Duplicate, Conflicting, Duplicate, Late, Late];
     assert_eq!(outcomes[0].as_ref().unwrap().past, fates);
     assert_eq!(outcomes[1].as_ref().unwrap().past, [Late]);
 
-    let stored = all_pages(|page| world.store.readings(org, unit, NOON, NOON.plus_secs(7_200), page)).await;
-    let told: Vec<_> = stored.iter().map(|s| (s.reading.temperature.0, s.reading.sequence, s.is_late)).collect();
+    let stored =
+        all_pages(|page| world.store.readings(org, unit, NOON, NOON.plus_secs(7_200), page)).await;
+    let told: Vec<_> =
+        stored.iter().map(|s| (s.reading.temperature.0, s.reading.sequence, s.is_late)).collect();
     // at one instant the order is (source, channel, sequence): probe2 comes before temperature
-    let expected =
-        [(1_000, -1, true), (4_000, -1, true), (4_000, -1, false), (4_000, 7, true), (5_000, -1, false), (6_000, -1, false)];
+    let expected = [
+        (1_000, -1, true),
+        (4_000, -1, true),
+        (4_000, -1, false),
+        (4_000, 7, true),
+        (5_000, -1, false),
+        (6_000, -1, false),
+    ];
     assert_eq!(told, expected);
     assert_eq!(stored[2].reading.received_at, NOON.plus_secs(600), "the first is kept");
 }
@@ -161,7 +218,11 @@ pub(crate) async fn late_readings_duplicates_and_contradictions_are_told_apart(w
 pub(crate) async fn nothing_of_a_conflicted_unit_is_written(world: &World) {
     let (org, site, units) = world.units(1).await;
     let unit = units[0].id;
-    world.store.commit(UnitCommit { fresh: vec![reading(unit, NOON, 1)], ..commit(org, site, unit) }).await.unwrap();
+    world
+        .store
+        .commit(UnitCommit { fresh: vec![reading(unit, NOON, 1)], ..commit(org, site, unit) })
+        .await
+        .unwrap();
     // the transition would do, the late reading too, but one "fresh" reading is not
     let spoilt = UnitCommit {
         fresh: vec![reading(unit, NOON.plus_secs(60), 2), reading(unit, NOON, 1)],
@@ -176,11 +237,13 @@ pub(crate) async fn nothing_of_a_conflicted_unit_is_written(world: &World) {
 
 pub(crate) async fn what_builds_on_a_failed_commit_fails_too(world: &World) {
     let (org, site, units) = world.units(2).await;
-    let of = |index: usize, expected| {
-        UnitCommit { transition: Some(transition(expected)), ..commit(org, site, units[index].id) }
+    let of = |index: usize, expected| UnitCommit {
+        transition: Some(transition(expected)),
+        ..commit(org, site, units[index].id)
     };
     let commits = vec![of(0, 7), of(0, 8), of(1, 0), of(0, 9), of(1, 1)];
-    let outcomes: Vec<_> = all(world, commits).await.into_iter().map(|outcome| outcome.is_ok()).collect();
+    let outcomes: Vec<_> =
+        all(world, commits).await.into_iter().map(|outcome| outcome.is_ok()).collect();
     assert_eq!(outcomes, [false, false, true, false, true]);
 }
 
@@ -202,7 +265,11 @@ pub(crate) async fn readings_are_listed_in_order_of_their_time(world: &World) {
     let (org, site, units) = world.units(2).await;
     let unit = units[0].id;
     let fresh: Vec<_> = (0..7).map(|n| reading(unit, NOON.plus_secs(60 * n), 4_000)).collect();
-    world.store.commit(UnitCommit { fresh: fresh.clone(), ..commit(org, site, unit) }).await.unwrap();
+    world
+        .store
+        .commit(UnitCommit { fresh: fresh.clone(), ..commit(org, site, unit) })
+        .await
+        .unwrap();
     let (from, to) = (NOON.plus_secs(60), NOON.plus_secs(360));
     let listed = all_pages(|page| world.store.readings(org, unit, from, to, page)).await;
     let listed: Vec<_> = listed.into_iter().map(|stored| stored.reading).collect();
@@ -226,12 +293,21 @@ pub(crate) async fn every_field_of_a_reading_comes_back(world: &World) {
     };
     let shut = Reading { door_open: Some(false), ..reading(unit, Timestamp::LATEST, 1_000_000) };
     let fresh = vec![full.clone(), shut.clone()];
-    world.store.commit(UnitCommit { fresh: fresh.clone(), ..commit(org, site, unit) }).await.unwrap();
+    world
+        .store
+        .commit(UnitCommit { fresh: fresh.clone(), ..commit(org, site, unit) })
+        .await
+        .unwrap();
     let span = (Timestamp::EARLIEST, Timestamp::LATEST.plus_millis(1));
     let listed = all_pages(|page| world.store.readings(org, unit, span.0, span.1, page)).await;
     assert_eq!(listed.into_iter().map(|stored| stored.reading).collect::<Vec<_>>(), fresh);
-    let again = world.store.commit(UnitCommit { past: fresh, ..commit(org, site, unit) }).await.unwrap();
-    assert_eq!(again.past, [PastFate::Duplicate, PastFate::Duplicate], "compared field by field with what is stored");
+    let again =
+        world.store.commit(UnitCommit { past: fresh, ..commit(org, site, unit) }).await.unwrap();
+    assert_eq!(
+        again.past,
+        [PastFate::Duplicate, PastFate::Duplicate],
+        "compared field by field with what is stored"
+    );
     for other in [
         Reading { humidity: None, ..full.clone() },
         Reading { battery_percent: Some(99), ..full.clone() },
@@ -239,7 +315,11 @@ pub(crate) async fn every_field_of_a_reading_comes_back(world: &World) {
         Reading { door_open: Some(false), ..full.clone() },
         Reading { signal_dbm: None, ..full },
     ] {
-        let fate = world.store.commit(UnitCommit { past: vec![other], ..commit(org, site, unit) }).await.unwrap();
+        let fate = world
+            .store
+            .commit(UnitCommit { past: vec![other], ..commit(org, site, unit) })
+            .await
+            .unwrap();
         assert_eq!(fate.past, [PastFate::Conflicting]);
     }
 }

@@ -37,7 +37,10 @@ async fn a_killed_server_loses_nothing_that_was_answered_and_leaves_no_doubt_uns
     let (server, store) = own_server().await;
     let (org, site, ids) = units(&store, 8).await;
     for round in 0..3_u32 {
-        let streams: Vec<_> = ids.iter().map(|unit| tokio::spawn(stream_from(store.clone(), org, site, *unit, round))).collect();
+        let streams: Vec<_> = ids
+            .iter()
+            .map(|unit| tokio::spawn(stream_from(store.clone(), org, site, *unit, round)))
+            .collect();
         let before = store.counts().await.unwrap();
         assert_eq!(before.units, 8);
         wait_for_readings(&store, org, ids[0], round).await;
@@ -62,7 +65,13 @@ fn offset(round: u32) -> i64 {
 }
 
 /// Commits one reading after another for a unit until the store is away; gives each one's outcome.
-async fn stream_from(store: Store, org: OrgId, site: SiteId, unit: UnitId, round: u32) -> Vec<Result<(), CommitError>> {
+async fn stream_from(
+    store: Store,
+    org: OrgId,
+    site: SiteId,
+    unit: UnitId,
+    round: u32,
+) -> Vec<Result<(), CommitError>> {
     let mut outcomes = Vec::new();
     for n in 0..100_000 {
         let fresh = vec![reading(unit, NOON.plus_millis(offset(round) + n), 4_000)];
@@ -96,17 +105,31 @@ async fn wait_for_readings(store: &Store, org: OrgId, unit: UnitId, round: u32) 
 }
 
 /// What was answered as written is there, what was refused is not, and only the last may be in doubt.
-async fn check(store: &Store, org: OrgId, unit: UnitId, outcomes: &[Result<(), CommitError>], round: u32) {
+async fn check(
+    store: &Store,
+    org: OrgId,
+    unit: UnitId,
+    outcomes: &[Result<(), CommitError>],
+    round: u32,
+) {
     let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     let stored = stored_in(store, org, unit, round).await;
     match outcomes.last().unwrap() {
-        Err(CommitError::Unknown(_)) => assert!([written, written + 1].contains(&stored), "{stored} of {written}"),
+        Err(CommitError::Unknown(_)) => {
+            assert!([written, written + 1].contains(&stored), "{stored} of {written}")
+        }
         Err(CommitError::Unavailable(_)) => assert_eq!(stored, written),
         other => panic!("the server was killed, and the last commit says {other:?}"),
     }
 }
 
-async fn commit_soon(store: &Store, org: OrgId, site: SiteId, unit: UnitId, round: u32) -> Duration {
+async fn commit_soon(
+    store: &Store,
+    org: OrgId,
+    site: SiteId,
+    unit: UnitId,
+    round: u32,
+) -> Duration {
     let begun = Instant::now();
     let at = NOON.plus_millis(offset(round + 1) - 500);
     let again = || async {
@@ -146,7 +169,10 @@ async fn while_the_server_is_away_commits_are_refused_at_once_and_none_is_writte
 async fn a_server_restarted_while_nothing_was_written_is_not_noticed() {
     let (server, store) = own_server().await;
     let (org, site, ids) = units(&store, 1).await;
-    let one = |n| UnitCommit { fresh: vec![reading(ids[0], NOON.plus_millis(n), 4_000)], ..commit(org, site, ids[0]) };
+    let one = |n| UnitCommit {
+        fresh: vec![reading(ids[0], NOON.plus_millis(n), 4_000)],
+        ..commit(org, site, ids[0])
+    };
     store.commit(one(0)).await.unwrap();
     server.restart();
     store.commit(one(1)).await.unwrap();

@@ -27,7 +27,12 @@ fn sqlite_url(folder: &Path) -> String {
 }
 
 async fn up_down_up(url: &str) {
-    let db = Database::connect(format!("{url}{}", if url.starts_with("sqlite") { "?mode=rwc" } else { "" })).await.unwrap();
+    let db = Database::connect(format!(
+        "{url}{}",
+        if url.starts_with("sqlite") { "?mode=rwc" } else { "" }
+    ))
+    .await
+    .unwrap();
     let count = u32::try_from(Migrator::migrations().len()).unwrap();
     Migrator::up(&db, None).await.unwrap();
     for _ in 0..count {
@@ -64,7 +69,7 @@ async fn migrate_from_two_at_once(url: String) {
     };
     std::thread::scope(|scope| {
         let two = [url.clone(), url].map(|url| scope.spawn(move || on_a_thread(migrate(url))));
-        two.map(|thread| thread.join().unwrap());
+        two.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
 
@@ -102,7 +107,10 @@ async fn a_postgres_without_synchronous_commit_is_refused_with_a_sentence() {
     let sql = format!("ALTER DATABASE {} SET synchronous_commit = off", database_of(&url));
     server.run_sql("postgres", &sql);
     let sentence = refusal(Store::open(options(&url, clock())).await);
-    assert!(sentence.contains("synchronous_commit = off") && sentence.contains("ALTER"), "{sentence}");
+    assert!(
+        sentence.contains("synchronous_commit = off") && sentence.contains("ALTER"),
+        "{sentence}"
+    );
     let sql = format!("ALTER DATABASE {} SET synchronous_commit = on", database_of(&url));
     server.run_sql("postgres", &sql);
     Store::open(options(&url, clock())).await.unwrap().close().await;
@@ -112,7 +120,10 @@ async fn a_postgres_without_synchronous_commit_is_refused_with_a_sentence() {
 async fn a_role_without_synchronous_commit_is_refused_too() {
     let server = PrivatePostgres::shared();
     let url = server.create_database();
-    server.run_sql("postgres", "CREATE ROLE hasty LOGIN; ALTER ROLE hasty SET synchronous_commit = off");
+    server.run_sql(
+        "postgres",
+        "CREATE ROLE hasty LOGIN; ALTER ROLE hasty SET synchronous_commit = off",
+    );
     let url = url.replacen("://hub@", "://hasty@", 1);
     refusal(Store::open(options(&url, clock())).await);
 }
@@ -124,12 +135,20 @@ async fn a_sqlite_that_is_not_full_is_refused_with_a_sentence() {
         let url = format!("{}?synchronous={level}", sqlite_url(folder.path()));
         assert!(refusal(Store::open(options(&url, clock())).await).contains("FULL"));
     }
-    Store::open(options(&format!("{}?synchronous=full", sqlite_url(folder.path())), clock())).await.unwrap();
+    Store::open(options(&format!("{}?synchronous=full", sqlite_url(folder.path())), clock()))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn addresses_that_cannot_be_are_refused() {
-    for url in ["mysql://x/y", "hub.db", "sqlite::memory:", "sqlite:///x?mode=memory", "postgres://u@h:port/d"] {
+    for url in [
+        "mysql://x/y",
+        "hub.db",
+        "sqlite::memory:",
+        "sqlite:///x?mode=memory",
+        "postgres://u@h:port/d",
+    ] {
         let opened = Store::open(options(url, clock())).await;
         assert!(matches!(opened, Err(OpenError::BadUrl(_))), "{url}: {opened:?}");
     }
@@ -137,7 +156,10 @@ async fn addresses_that_cannot_be_are_refused() {
     assert!(matches!(Store::open(options(&nobody, clock())).await, Err(OpenError::Unreachable(_))));
     let folder = tempfile::tempdir().unwrap();
     let nowhere = sqlite_url(&folder.path().join("no such folder"));
-    assert!(matches!(Store::open(options(&nowhere, clock())).await, Err(OpenError::Unreachable(_))));
+    assert!(matches!(
+        Store::open(options(&nowhere, clock())).await,
+        Err(OpenError::Unreachable(_))
+    ));
 }
 
 #[tokio::test]
@@ -146,7 +168,8 @@ async fn months_of_readings_get_partitions_of_their_own() {
     let server = PrivatePostgres::shared();
     let database = database_of(&world.url);
     let partitions = || {
-        let sql = "SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY inhrelid::regclass::text)
+        let sql =
+            "SELECT string_agg(inhrelid::regclass::text, ' ' ORDER BY inhrelid::regclass::text)
             FROM pg_inherits WHERE inhparent = 'readings'::regclass";
         server.run_sql(database, sql)
     };
@@ -164,7 +187,10 @@ async fn months_of_readings_get_partitions_of_their_own() {
     let count = |table: &str| server.run_sql(database, &format!("SELECT count(*) FROM {table}"));
     assert_eq!([count("readings_default"), count("readings_2027_02")], ["1", "1"]);
     let december = Timestamp::from_millis(1_796_083_200_000); // 2026-12-01
-    assert_eq!(world.store.upkeep(december).await.unwrap().partitions_created, ["readings_2027_03"]);
+    assert_eq!(
+        world.store.upkeep(december).await.unwrap().partitions_created,
+        ["readings_2027_03"]
+    );
     assert_eq!([count("readings_default"), count("readings_2027_03")], ["0", "1"]);
     assert_eq!(world.count_readings(org, unit).await, 2);
     let again = UnitCommit { past: vec![reading(unit, march, 4_000)], ..commit(org, site, unit) };
@@ -173,9 +199,13 @@ async fn months_of_readings_get_partitions_of_their_own() {
 
 async fn a_reading_of_an_unset_clock_spoils_its_commit_alone(world: &World) {
     let (org, site, units) = world.units(3).await;
-    let of = |unit: UnitId, at| UnitCommit { fresh: vec![reading(unit, at, 4_000)], ..commit(org, site, unit) };
+    let of = |unit: UnitId, at| UnitCommit {
+        fresh: vec![reading(unit, at, 4_000)],
+        ..commit(org, site, unit)
+    };
     let before = Timestamp::EARLIEST.plus_millis(-1);
-    let pending = [of(units[0].id, NOON), of(units[1].id, before), of(units[2].id, NOON)].map(|c| world.store.submit(c));
+    let pending = [of(units[0].id, NOON), of(units[1].id, before), of(units[2].id, NOON)]
+        .map(|c| world.store.submit(c));
     let mut outcomes = Vec::new();
     for outcome in pending {
         outcomes.push(outcome.await);
@@ -210,7 +240,8 @@ async fn the_audit_log_cannot_be_changed_on_postgres() {
     let world = World::on_postgres().await;
     world.org().await;
     let mut db = sqlx::PgConnection::connect(&world.url).await.unwrap();
-    for sql in ["DELETE FROM audit_log", "UPDATE audit_log SET action = 'x'", "TRUNCATE audit_log"] {
+    for sql in ["DELETE FROM audit_log", "UPDATE audit_log SET action = 'x'", "TRUNCATE audit_log"]
+    {
         let refused = sqlx::query(sql).execute(&mut db).await.unwrap_err().to_string();
         assert!(refused.contains("append-only"), "{refused}");
     }
@@ -222,7 +253,10 @@ async fn a_stored_value_that_cannot_be_is_an_error_and_no_default() {
     let (_, site, units) = world.units(1).await;
     let mut db = sqlx::SqliteConnection::connect(&world.url).await.unwrap();
     sqlx::query("UPDATE unit_states SET state = '{}'").execute(&mut db).await.unwrap();
-    for loaded in [world.store.load_sites(&[site]).await.map(drop), world.store.load_unit(units[0].id, 1).await.map(drop)] {
+    for loaded in [
+        world.store.load_sites(&[site]).await.map(drop),
+        world.store.load_unit(units[0].id, 1).await.map(drop),
+    ] {
         assert!(matches!(loaded, Err(hub_store::StoreError::Corrupt(_))), "{loaded:?}");
     }
 }

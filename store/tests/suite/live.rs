@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hub_domain::{
-    Input, Judged, MilliCelsius, OrgId, Point, Reading, SiteId, SourceId, Timestamp, Transition, Unit, Verdict, Version,
-    reading::Channel,
+    Input, Judged, MilliCelsius, OrgId, Point, Reading, SiteId, SourceId, Timestamp, Transition,
+    Unit, Verdict, Version, reading::Channel,
 };
 use hub_store::{CommitError, Committed, Store, TransitionCommit, UnitCommit, records::LoadedUnit};
 
@@ -21,7 +21,8 @@ pub(crate) struct Live {
 impl Live {
     /// A unit from its checkpoint and the readings since.
     pub(crate) fn of(loaded: LoadedUnit, epoch: i64) -> Self {
-        let unit = Unit { id: loaded.record.id, rule: Arc::clone(&loaded.rule), state: loaded.state };
+        let unit =
+            Unit { id: loaded.record.id, rule: Arc::clone(&loaded.rule), state: loaded.state };
         let mut live = Self {
             org: loaded.record.org,
             site: loaded.record.site,
@@ -56,10 +57,15 @@ impl Live {
     pub(crate) fn step(&self, inputs: &[Input<'_>], now: Timestamp) -> (UnitCommit, Transition) {
         let transition = self.unit.step(inputs, now);
         let judged = |wanted: Judged| {
-            let of_kind = inputs.iter().zip(&transition.verdicts).filter_map(move |(input, verdict)| match input {
-                Input::Reading(reading) if *verdict == Verdict::Reading(wanted) => Some((*reading).clone()),
-                _ => None,
-            });
+            let of_kind =
+                inputs.iter().zip(&transition.verdicts).filter_map(move |(input, verdict)| {
+                    match input {
+                        Input::Reading(reading) if *verdict == Verdict::Reading(wanted) => {
+                            Some((*reading).clone())
+                        }
+                        _ => None,
+                    }
+                });
             of_kind.collect::<Vec<_>>()
         };
         let moved = transition.moved.then(|| TransitionCommit {
@@ -110,7 +116,8 @@ impl Live {
         readings: &[Reading],
         now: Timestamp,
     ) -> Result<Committed, CommitError> {
-        let arrived: Vec<_> = readings.iter().map(|r| Reading { received_at: now, ..r.clone() }).collect();
+        let arrived: Vec<_> =
+            readings.iter().map(|r| Reading { received_at: now, ..r.clone() }).collect();
         let inputs: Vec<_> = arrived.iter().map(Input::Reading).collect();
         self.take(store, &inputs, now).await
     }

@@ -1,8 +1,8 @@
 //! What actors start from.
 
 use hub_domain::{
-    Input, Layer, MilliCelsius, Point, Reading, RuleField, RuleLayer, SourceId, Timestamp, UnitId, Version,
-    reading::Channel,
+    Input, Layer, MilliCelsius, Point, Reading, RuleField, RuleLayer, SourceId, Timestamp, UnitId,
+    Version, reading::Channel,
 };
 use hub_store::{
     StoreError, TransitionCommit, UnitCommit,
@@ -20,7 +20,8 @@ struct Numbers(u64);
 
 impl Numbers {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % bound
     }
 }
@@ -46,12 +47,15 @@ fn batch(live: &Live, numbers: &mut Numbers, now: Timestamp) -> Vec<Reading> {
     let mut readings: Vec<_> = (0..count)
         .map(|_| {
             let source = sources[usize::try_from(numbers.below(2)).unwrap()];
-            let channel = Channel::parse(channels[usize::try_from(numbers.below(4)).unwrap()]).unwrap();
+            let channel =
+                Channel::parse(channels[usize::try_from(numbers.below(4)).unwrap()]).unwrap();
             let age = i64::try_from(numbers.below(6) * 30_000).unwrap();
             let milli_c = i32::try_from(numbers.below(12_000)).unwrap() - 1_000;
             let recorded_at = now.plus_millis(-age);
-            let mut reading = Reading::new(Point { source, channel }, recorded_at, now, MilliCelsius(milli_c));
-            reading.battery_percent = (numbers.below(3) == 0).then_some(if numbers.below(5) == 0 { 5 } else { 90 });
+            let mut reading =
+                Reading::new(Point { source, channel }, recorded_at, now, MilliCelsius(milli_c));
+            reading.battery_percent =
+                (numbers.below(3) == 0).then_some(if numbers.below(5) == 0 { 5 } else { 90 });
             reading.door_open = (numbers.below(6) == 0).then_some(numbers.below(2) == 0);
             reading
         })
@@ -83,7 +87,11 @@ pub(crate) async fn a_loaded_unit_folds_to_the_state_before(world: &World) {
         let again = Live::all(store, site).await;
         for (before, after) in live.iter().zip(&again) {
             assert_eq!(after.unit.state, before.unit.state, "seed {seed}");
-            assert_eq!((after.unit.id, after.version), (before.unit.id, before.version), "seed {seed}");
+            assert_eq!(
+                (after.unit.id, after.version),
+                (before.unit.id, before.version),
+                "seed {seed}"
+            );
         }
     }
 }
@@ -107,7 +115,8 @@ pub(crate) async fn a_site_is_loaded_with_all_it_has(world: &World) {
     let (org, site, units) = world.units(2).await;
     rules(world, org).await;
     let empty = world.site(org).await;
-    let device = NewDevice { name: "d".to_owned(), unit: Some(units[0].id), ..NewDevice::default() };
+    let device =
+        NewDevice { name: "d".to_owned(), unit: Some(units[0].id), ..NewDevice::default() };
     store.create_device(org, device, Actor::Hub).await.unwrap();
     let mut live = Live::all(store, site).await;
     let hot = live[0].reading(NOON, 20_000);
@@ -120,10 +129,16 @@ pub(crate) async fn a_site_is_loaded_with_all_it_has(world: &World) {
     let full = &loaded[1];
     assert_eq!((full.site.id, full.owner_epoch), (site, 2));
     assert_eq!(full.units.iter().map(|unit| unit.record.clone()).collect::<Vec<_>>(), units);
-    assert_eq!(full.alerts, store.alerts(org, AlertFilter::default(), page(9)).await.unwrap().items);
+    assert_eq!(
+        full.alerts,
+        store.alerts(org, AlertFilter::default(), page(9)).await.unwrap().items
+    );
     assert_eq!(full.alerts.len(), 1);
     assert_eq!((full.units[0].version, full.units[1].version), (Version(1), Version(0)));
-    assert_eq!((full.units[0].rule_version, full.units[0].rule.high_limit), (1, Some(MilliCelsius(8_000))));
+    assert_eq!(
+        (full.units[0].rule_version, full.units[0].rule.high_limit),
+        (1, Some(MilliCelsius(8_000)))
+    );
     assert_eq!(store.all_sites().await.unwrap(), [site]);
 }
 
@@ -132,7 +147,10 @@ pub(crate) async fn a_unit_is_loaded_under_the_present_epoch_only(world: &World)
     let epoch = world.store.load_sites(&[site]).await.unwrap()[0].owner_epoch;
     let loaded = world.store.load_unit(units[1].id, epoch).await.unwrap().unwrap();
     assert_eq!(loaded.record, units[1]);
-    assert!(matches!(world.store.load_unit(units[1].id, epoch - 1).await, Err(StoreError::NotOwner)));
+    assert!(matches!(
+        world.store.load_unit(units[1].id, epoch - 1).await,
+        Err(StoreError::NotOwner)
+    ));
     assert!(world.store.load_unit(UnitId(site.0), epoch).await.unwrap().is_none());
     assert_eq!(world.store.site_of_unit(UnitId(site.0)).await.unwrap(), None);
 }

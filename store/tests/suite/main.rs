@@ -1,4 +1,5 @@
 //! One suite, every backend: memory, SQLite and a private PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod alerts;
 mod commits;

@@ -24,10 +24,12 @@ pub(crate) async fn each_edit_is_a_version(world: &World) {
     let (store, by) = (&world.store, Actor::Hub);
     let (org, site, units) = world.units(2).await;
     let unit = units[0].id;
-    let (first, is_new) = store.put_rule(org, RuleLayer::Site, site.0, high(8_000), by).await.unwrap();
+    let (first, is_new) =
+        store.put_rule(org, RuleLayer::Site, site.0, high(8_000), by).await.unwrap();
     assert!(is_new && first.version == 1);
     world.clock.set(crate::world::NOON.plus_secs(60));
-    let (second, is_new) = store.put_rule(org, RuleLayer::Site, site.0, high(7_000), by).await.unwrap();
+    let (second, is_new) =
+        store.put_rule(org, RuleLayer::Site, site.0, high(7_000), by).await.unwrap();
     assert_eq!((is_new, second.id, second.version), (false, first.id, 2));
     assert_eq!(second.created_at, first.created_at);
     assert_eq!(store.rule(org, first.id).await.unwrap(), Some(second.clone()));
@@ -38,9 +40,14 @@ pub(crate) async fn each_edit_is_a_version(world: &World) {
     let (own, _) = store.put_rule(org, RuleLayer::Unit, unit.0, own, by).await.unwrap();
     assert_eq!(all_pages(|page| store.rules(org, page)).await, [second, own]);
     let (version, explained) = store.effective_rule(org, unit).await.unwrap().unwrap();
-    let of = |field| explained.iter().find(|r| r.field == field).map(|r| (r.value, r.from)).unwrap();
+    let of =
+        |field| explained.iter().find(|r| r.field == field).map(|r| (r.value, r.from)).unwrap();
     assert_eq!(version, 3, "each edit raises the organization's version");
-    assert_eq!(of(RuleField::HighLimit), (None, RuleLayer::Unit), "none said nearer hides what is said farther");
+    assert_eq!(
+        of(RuleField::HighLimit),
+        (None, RuleLayer::Unit),
+        "none said nearer hides what is said farther"
+    );
     assert_eq!(of(RuleField::LowLimit), (Some(1_000), RuleLayer::Unit));
     assert_eq!(of(RuleField::RestoreReadings).1, RuleLayer::Default);
     let rules = store.rules_of(RuleScope::Unit(units[1].id)).await.unwrap();
@@ -54,18 +61,25 @@ pub(crate) async fn a_rule_that_contradicts_a_unit_below_is_refused(world: &Worl
     store.put_rule(org, RuleLayer::Unit, units[1].id.0, cold, by).await.unwrap();
     let low = layer(&[(RuleField::LowLimit, Some(2_000))]);
     let refused = store.put_rule(org, RuleLayer::Organization, org.0, low, by).await;
-    assert!(matches!(refused, Err(StoreError::RuleContradiction { unit, .. }) if unit == units[1].id), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::RuleContradiction { unit, .. }) if unit == units[1].id),
+        "{refused:?}"
+    );
     assert_eq!(all_pages(|page| store.rules(org, page)).await.len(), 1, "nothing was written");
     assert_eq!(store.effective_rule(org, units[0].id).await.unwrap().unwrap().0, 1);
 }
 
 pub(crate) async fn a_unit_that_contradicts_the_rules_above_is_refused(world: &World) {
     let (org, site, _) = world.units(0).await;
-    let with_high = |preset: &&Preset| preset.layer().get(RuleField::HighLimit).flatten().is_some_and(|t| t < 20_000);
-    let preset = Preset::all().iter().filter(|preset| preset.is_supported()).find(with_high).unwrap();
+    let with_high = |preset: &&Preset| {
+        preset.layer().get(RuleField::HighLimit).flatten().is_some_and(|t| t < 20_000)
+    };
+    let preset =
+        Preset::all().iter().filter(|preset| preset.is_supported()).find(with_high).unwrap();
     let warm = layer(&[(RuleField::LowLimit, Some(30_000)), (RuleField::HighCeiling, None)]);
     world.store.put_rule(org, RuleLayer::Organization, org.0, warm, Actor::Hub).await.unwrap();
-    let refused = world.store.create_unit(org, site, None, "cold", Some(preset.id), Actor::Hub).await;
+    let refused =
+        world.store.create_unit(org, site, None, "cold", Some(preset.id), Actor::Hub).await;
     assert!(matches!(refused, Err(StoreError::RuleContradiction { .. })), "{refused:?}");
     assert_eq!(all_pages(|page| world.store.units(org, None, page)).await, []);
 }

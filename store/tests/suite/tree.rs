@@ -20,7 +20,11 @@ pub(crate) async fn what_was_made_is_read_back_and_audited(world: &World) {
     let site = store.create_site(org, "Kitchen „Süd“", "Europe/Berlin", by).await.unwrap();
     let area = store.create_area(org, site.id, "Cold store", by).await.unwrap();
     let unit = store.create_unit(org, site.id, Some(area.id), "Fridge 1", None, by).await.unwrap();
-    let new = NewDevice { unit: Some(unit.id), model: Some("dragino/lht65".to_owned()), ..device("Probe", None) };
+    let new = NewDevice {
+        unit: Some(unit.id),
+        model: Some("dragino/lht65".to_owned()),
+        ..device("Probe", None)
+    };
     let device = store.create_device(org, new, by).await.unwrap();
     assert_eq!(store.organization(org).await.unwrap().unwrap().id, org);
     assert_eq!(site.created_at, NOON);
@@ -68,12 +72,23 @@ pub(crate) async fn nobody_reads_or_builds_on_what_is_anothers(world: &World) {
     let not_found = |error| assert!(matches!(error, Err(StoreError::NotFound)), "{error:?}");
     not_found(store.create_area(other, site, "a", Actor::Hub).await.map(drop));
     not_found(store.create_unit(other, site, None, "u", None, Actor::Hub).await.map(drop));
-    not_found(store.create_unit(other, other_site, Some(area.id), "u", None, Actor::Hub).await.map(drop));
-    not_found(store.create_unit(org, site, None, "u", Some("no-such-preset"), Actor::Hub).await.map(drop));
+    not_found(
+        store.create_unit(other, other_site, Some(area.id), "u", None, Actor::Hub).await.map(drop),
+    );
+    not_found(
+        store.create_unit(org, site, None, "u", Some("no-such-preset"), Actor::Hub).await.map(drop),
+    );
     not_found(store.create_device(other, new, Actor::Hub).await.map(drop));
-    not_found(store.create_site(hub_domain::OrgId(Uuid::from_u128(1)), "s", "UTC", Actor::Hub).await.map(drop));
+    not_found(
+        store
+            .create_site(hub_domain::OrgId(Uuid::from_u128(1)), "s", "UTC", Actor::Hub)
+            .await
+            .map(drop),
+    );
     let second_site = world.site(org).await;
-    not_found(store.create_unit(org, second_site, Some(area.id), "u", None, Actor::Hub).await.map(drop));
+    not_found(
+        store.create_unit(org, second_site, Some(area.id), "u", None, Actor::Hub).await.map(drop),
+    );
 }
 
 pub(crate) async fn lists_come_in_pages(world: &World) {
@@ -112,8 +127,16 @@ pub(crate) async fn sensors_are_one_of_their_radio_identity(world: &World) {
 
 pub(crate) async fn many_sensors_are_resolved_at_once(world: &World) {
     let org = world.org().await;
-    let one = world.store.create_device(org, device("one", Some("00000000000000AA")), Actor::Hub).await.unwrap();
-    let two = world.store.create_device(org, device("two", Some("00000000000000BB")), Actor::Hub).await.unwrap();
+    let one = world
+        .store
+        .create_device(org, device("one", Some("00000000000000AA")), Actor::Hub)
+        .await
+        .unwrap();
+    let two = world
+        .store
+        .create_device(org, device("two", Some("00000000000000BB")), Actor::Hub)
+        .await
+        .unwrap();
     let mut ids: Vec<_> = (0..5_998).map(|n| DeviceId(Uuid::from_u128(n))).collect();
     ids.extend([one.id, two.id]);
     let mut found = world.store.resolve_devices(org, &ids).await.unwrap();

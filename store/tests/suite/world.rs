@@ -57,7 +57,8 @@ impl World {
     }
 
     pub(crate) async fn on_postgres() -> Self {
-        let url = PrivatePostgres::shared().create_database_like("store", |url| on_a_thread(migrated(url.to_owned())));
+        let url = PrivatePostgres::shared()
+            .create_database_like("store", |url| on_a_thread(migrated(url.to_owned())));
         Self::open(url, None).await
     }
 
@@ -82,7 +83,11 @@ impl World {
     }
 
     pub(crate) async fn site(&self, org: OrgId) -> SiteId {
-        self.store.create_site(org, &self.name("site"), "Europe/Berlin", Actor::Hub).await.unwrap().id
+        self.store
+            .create_site(org, &self.name("site"), "Europe/Berlin", Actor::Hub)
+            .await
+            .unwrap()
+            .id
     }
 
     pub(crate) async fn unit(&self, org: OrgId, site: SiteId) -> UnitRecord {
@@ -141,6 +146,8 @@ async fn migrated(url: String) {
 
 /// Runs a future to its end on a thread of its own, from within another run time.
 pub(crate) fn on_a_thread<T: Send>(future: impl Future<Output = T> + Send) -> T {
-    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future);
+    let run = || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    };
     std::thread::scope(|scope| scope.spawn(run).join().unwrap())
 }

@@ -42,6 +42,22 @@ enum Connection {
     Sqlite(SqliteConnection),
 }
 
+/// What a turn came to.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// Rows written.
+    pub(super) rows: f64,
+    /// The seconds that the statements took.
+    secs: f64,
+}
+
+impl Written {
+    /// Rows a second.
+    pub(super) fn rate(&self) -> f64 {
+        self.rows / self.secs
+    }
+}
+
 impl Bare {
     /// Connects to a database with the hub's tables, to write rows of so many units.
     ///
@@ -56,18 +72,18 @@ impl Bare {
         Ok(Self { connection, organization: Uuid::now_v7(), units, round: 0 })
     }
 
-    /// Rows a second over about `span`, in batches of `batch`.
+    /// Writes rows for about `span`, in batches of `batch`.
     ///
     /// # Errors
     /// When the database refuses a row.
-    pub(super) async fn rate(&mut self, batch: usize, span: Duration) -> anyhow::Result<f64> {
+    pub(super) async fn write(&mut self, batch: usize, span: Duration) -> anyhow::Result<Written> {
         let (mut spent, mut rows) = (Duration::ZERO, 0.0);
         while spent < span {
             let next = self.rows(batch);
             spent += self.insert(next).await?;
             rows += f64::from(u32::try_from(batch)?);
         }
-        Ok(rows / spent.as_secs_f64())
+        Ok(Written { rows, secs: spent.as_secs_f64() })
     }
 
     /// The next rows: each unit in turn, and from the first again a little later.
@@ -90,7 +106,9 @@ impl Bare {
             Connection::Postgres(connection) => {
                 into_postgres(connection, self.organization, &rows).await?
             }
-            Connection::Sqlite(connection) => into_sqlite(connection, self.organization, &rows).await?,
+            Connection::Sqlite(connection) => {
+                into_sqlite(connection, self.organization, &rows).await?
+            }
         };
         ensure!(written == expected, "{written} of {expected} rows were new");
         Ok(took)

@@ -49,12 +49,15 @@ async fn on(lab: &Lab, name: &str, database: Database) -> anyhow::Result<Vec<Fig
     std::thread::sleep(Duration::from_millis(200)); // a second publication of the same alert would come now
     crowd.ensure_whole()?;
     let repeated = as_f64(crowd.listener().repeated());
-    let figure = |what: &str, value: f64, unit| Figure::new("burst", format!("{name}: {what}"), value, unit);
+    let figure =
+        |what: &str, value: f64, unit| Figure::new("burst", format!("{name}: {what}"), value, unit);
     let target = Target::AtMost(2.0);
     Ok(vec![
         figure("10,000 alerts open, durable and published", durable.max(published), "s")
             .target(target)
-            .note(format!("answered after {answered:.2} s, durable {durable:.2} s, published {published:.2} s")),
+            .note(format!(
+                "answered after {answered:.2} s, durable {durable:.2} s, published {published:.2} s"
+            )),
         figure("alerts told twice", repeated, "").target(Target::AtMost(0.0)),
     ])
 }
@@ -71,9 +74,14 @@ fn send_all(fleet: &Fleet, hub: &HubProcess, hundredths: u64, at_ms: i64) -> any
     std::thread::scope(|scope| {
         let send = |client: usize| {
             let mut wire = Wire::connect(hub.port())?;
-            batches.iter().skip(client).step_by(CLIENTS).try_for_each(|batch| wire.post(batch).map(drop))
+            batches
+                .iter()
+                .skip(client)
+                .step_by(CLIENTS)
+                .try_for_each(|batch| wire.post(batch).map(drop))
         };
-        let clients: Vec<_> = (0..CLIENTS).map(|client| scope.spawn(move || send(client))).collect();
+        let clients: Vec<_> =
+            (0..CLIENTS).map(|client| scope.spawn(move || send(client))).collect();
         clients.into_iter().try_for_each(|client| client.join().expect("a client does not panic"))
     })?;
     Ok(begun.elapsed().as_secs_f64())

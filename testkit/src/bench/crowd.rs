@@ -228,7 +228,11 @@ impl Socket {
                 let is_welcome = find(payload, welcome).is_some();
                 let is_error = find(payload, b"\"error\":").is_some_and(|at| at < ERROR_BEFORE);
                 let told = || String::from_utf8_lossy(payload).into_owned();
-                ensure!(!is_error && !matches!(kind, Kind::Close(_)), "a socket was not let in: {}", told());
+                ensure!(
+                    !is_error && !matches!(kind, Kind::Close(_)),
+                    "a socket was not let in: {}",
+                    told()
+                );
                 self.carry.drain(..end);
                 if is_welcome {
                     return Ok(());

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
-use serde_json::json;
+use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
-use uuid::Uuid;
 
 /// A database that a hub runs on.
 #[derive(Debug)]
@@ -24,17 +23,6 @@ pub(super) enum Database {
     },
 }
 
-/// A copy of a row: the same but for these.
-#[derive(Debug)]
-pub(super) struct Copied {
-    /// Its id.
-    pub(super) id: Uuid,
-    /// Its site, where it has one.
-    pub(super) site: Option<Uuid>,
-    /// Its name.
-    pub(super) name: String,
-}
-
 impl Database {
     /// Its address as the hub takes it.
     pub(super) fn url(&self) -> String {
@@ -44,20 +32,22 @@ impl Database {
         }
     }
 
-    /// Copies the only row of a table.
+    /// Copies the only row of a table. Each copy is an object of the columns in which it differs, the same for all.
     ///
     /// # Errors
     /// When the table has another number of rows, or refuses.
-    pub(super) async fn copy_rows(&self, table: &str, copies: Vec<Copied>) -> anyhow::Result<()> {
-        if copies.is_empty() {
-            return Ok(());
-        }
-        let expected = copies.len() as u64;
+    pub(super) async fn copy_rows(&self, table: &str, copies: &[Value]) -> anyhow::Result<()> {
+        let Some(first) = copies.first().and_then(Value::as_object) else { return Ok(()) };
+        let json = serde_json::to_string(copies)?;
         let written = match self {
-            Self::Postgres { url } => copy_in_postgres(url, table, &copies).await?,
-            Self::Sqlite { folder } => copy_in_sqlite(folder, table, &copies).await?,
+            Self::Postgres { url } => copy_in_postgres(url, table, &json).await,
+            Self::Sqlite { folder } => copy_in_sqlite(folder, table, first, json).await,
         };
-        ensure!(written == expected, "{table} has not one row to copy but several, or none");
+        let written = written.with_context(|| format!("rows of {table} cannot be copied"))?;
+        ensure!(
+            written == copies.len() as u64,
+            "{table} has not one row to copy but several, or none"
+        );
         Ok(())
     }
 
@@ -94,50 +84,46 @@ pub(super) async fn open_sqlite(folder: &TempDir) -> anyhow::Result<SqliteConnec
     options.connect().await.context("the SQLite file cannot be opened")
 }
 
-async fn copy_in_postgres(url: &str, table: &str, copies: &[Copied]) -> anyhow::Result<u64> {
+async fn copy_in_postgres(url: &str, table: &str, copies: &str) -> anyhow::Result<u64> {
     let mut connection = PgConnection::connect(url).await?;
-    let site = if copies[0].site.is_some() { ", 'site_id', copied.site" } else { "" };
     let sql = format!(
-        "INSERT INTO {table}
-         SELECT (jsonb_populate_record(original, jsonb_build_object('id', copied.id, 'name', copied.name{site}))).*
-         FROM {table} original, UNNEST($1::uuid[], $2::uuid[], $3::text[]) AS copied(id, site, name)"
+        "INSERT INTO {table} SELECT (jsonb_populate_record(original, copied)).*
+         FROM {table} original, jsonb_array_elements($1::jsonb) copied"
     );
-    let written = sqlx::query(AssertSqlSafe(sql))
-        .bind(copies.iter().map(|copy| copy.id).collect::<Vec<_>>())
-        .bind(copies.iter().map(|copy| copy.site.unwrap_or_default()).collect::<Vec<_>>())
-        .bind(copies.iter().map(|copy| copy.name.clone()).collect::<Vec<_>>())
-        .execute(&mut connection)
-        .await?;
-    sqlx::query("ANALYZE").execute(&mut connection).await?; // as autovacuum would have by and by
+    let written = sqlx::query(AssertSqlSafe(sql)).bind(copies).execute(&mut connection).await?;
+    // as autovacuum would have by and by
+    sqlx::query(AssertSqlSafe(format!("ANALYZE {table}"))).execute(&mut connection).await?;
     Ok(written.rows_affected())
 }
 
-async fn copy_in_sqlite(folder: &TempDir, table: &str, copies: &[Copied]) -> anyhow::Result<u64> {
+async fn copy_in_sqlite(
+    folder: &TempDir,
+    table: &str,
+    differing: &Map<String, Value>,
+    copies: String,
+) -> anyhow::Result<u64> {
     let mut connection = open_sqlite(folder).await?;
     let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info(?)")
         .bind(table)
         .fetch_all(&mut connection)
         .await?;
-    let copied = |place: usize| {
-        let text = format!("json_extract(copied.value, '$[{place}]')");
-        format!("CASE typeof(original.id) WHEN 'blob' THEN unhex(replace({text}, '-', '')) ELSE {text} END")
-    };
-    let values = columns.iter().map(|column| match column.as_str() {
-        "id" => copied(0),
-        "site_id" => copied(1),
-        "name" => "json_extract(copied.value, '$[2]')".to_owned(),
-        other => format!("original.{other}"),
-    });
+    let values: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let text = format!("copied.value ->> '{column}'");
+            if !differing.contains_key(column) {
+                return format!("original.{column}");
+            }
+            format!(
+                "CASE typeof(original.{column}) WHEN 'blob' THEN unhex(replace({text}, '-', '')) ELSE {text} END"
+            )
+        })
+        .collect();
     let sql = format!(
         "INSERT INTO {table} ({}) SELECT {} FROM {table} original, json_each(?) copied",
         columns.join(", "),
-        values.collect::<Vec<_>>().join(", ")
+        values.join(", ")
     );
-    let rows: Vec<_> =
-        copies.iter().map(|copy| json!([copy.id, copy.site, copy.name])).collect();
-    let written = sqlx::query(AssertSqlSafe(sql))
-        .bind(serde_json::to_string(&rows)?)
-        .execute(&mut connection)
-        .await?;
+    let written = sqlx::query(AssertSqlSafe(sql)).bind(copies).execute(&mut connection).await?;
     Ok(written.rows_affected())
 }

@@ -61,7 +61,11 @@ async fn rival(lab: &Lab, kind: Kind) -> anyhow::Result<Vec<Figure>> {
     for rate in RATES {
         let send = || rival.publish_at(rate, lab.span(8).max(Duration::from_secs(1))).map(drop);
         let counted = count(|| rival.cpu_secs(), &crowd, send)?;
-        figures.extend(counted.figures(kind.name(), &format!("{rate} messages/s"), &crowd.listener()));
+        figures.extend(counted.figures(
+            kind.name(),
+            &format!("{rate} messages/s"),
+            &crowd.listener(),
+        ));
     }
     let send = || rival.saturate(&crowd, SOCKETS as u64, lab.span(6)).map(drop);
     let counted = count(|| rival.cpu_secs(), &crowd, send)?;
@@ -75,7 +79,9 @@ fn aim_at(ours: &mut [Figure], others: &[Figure], kind: Kind) {
     for other in others {
         let Some((name, what)) = other.name.split_once(", ") else { continue };
         debug_assert_eq!(name, kind.name());
-        let Some(our) = ours.iter_mut().find(|our| our.name == format!("{OURS}, {what}")) else { continue };
+        let Some(our) = ours.iter_mut().find(|our| our.name == format!("{OURS}, {what}")) else {
+            continue;
+        };
         our.target = match (our.target, what) {
             (Some(Target::AtLeast(bound)), _) => Some(Target::AtLeast(bound.max(other.value))),
             (Some(Target::AtMost(bound)), _) => Some(Target::AtMost(bound.min(other.value))),
@@ -96,10 +102,17 @@ fn at_rate(
 ) -> anyhow::Result<Vec<Figure>> {
     let secs = lab.span(8).as_secs().max(1);
     let name = format!("{rate} messages/s");
-    let counted = count(|| hub_cpu_secs(hub), crowd, || {
-        let begins_ms = unix_ns() / 1_000_000 + 50;
-        fleet.pace(hub, begins_ms, 1_000_000 / i64::try_from(rate)?, rate * secs).keep().map(drop)
-    })?;
+    let counted = count(
+        || hub_cpu_secs(hub),
+        crowd,
+        || {
+            let begins_ms = unix_ns() / 1_000_000 + 50;
+            fleet
+                .pace(hub, begins_ms, 1_000_000 / i64::try_from(rate)?, rate * secs)
+                .keep()
+                .map(drop)
+        },
+    )?;
     let missing = (rate * secs * SOCKETS as u64).saturating_sub(crowd.listener().messages);
     let mut figures = counted.figures(OURS, &name, &crowd.listener());
     figures[0].note = format!("{}, {missing} overtaken or missing", figures[0].note);
@@ -115,18 +128,22 @@ fn saturated(
 ) -> anyhow::Result<Vec<Figure>> {
     let until = Instant::now() + lab.span(6);
     let mut sent = 0;
-    let counted = count(|| hub_cpu_secs(hub), crowd, || {
-        let mut wire = Wire::connect(hub.port())?;
-        let mut batch = Batch::new(&fleet.key, &fleet.units);
-        while Instant::now() < until {
-            batch.wander(sent);
-            batch.stamp(unix_ns() / 1_000_000);
-            wire.post(&batch)?;
-            sent += 1;
-            std::thread::sleep(Duration::from_millis(2)); // a new millisecond: the same one would be a duplicate
-        }
-        Ok(())
-    })?;
+    let counted = count(
+        || hub_cpu_secs(hub),
+        crowd,
+        || {
+            let mut wire = Wire::connect(hub.port())?;
+            let mut batch = Batch::new(&fleet.key, &fleet.units);
+            while Instant::now() < until {
+                batch.wander(sent);
+                batch.stamp(unix_ns() / 1_000_000);
+                wire.post(&batch)?;
+                sent += 1;
+                std::thread::sleep(Duration::from_millis(2)); // a new millisecond: the same one would be a duplicate
+            }
+            Ok(())
+        },
+    )?;
     let mut figures = counted.figures(OURS, SATURATED, &crowd.listener());
     let offered = as_f64(sent * UNITS as u64) / counted.secs;
     figures[0].note = format!("{}, {offered:.0} messages/s offered", figures[0].note);
@@ -166,8 +183,9 @@ fn wait_until_quiet(crowd: &Crowd<Delays>) {
 
 impl Counted {
     fn figures(&self, server: &str, name: &str, heard: &Delays) -> Vec<Figure> {
-        let figure =
-            |what: &str, value, unit| Figure::new(MEASURE, format!("{server}, {name}: {what}"), value, unit);
+        let figure = |what: &str, value, unit| {
+            Figure::new(MEASURE, format!("{server}, {name}: {what}"), value, unit)
+        };
         let deliveries = as_f64(heard.messages);
         vec![
             figure(DELIVERIES, deliveries / self.cpu_secs, "").note(format!(

@@ -35,7 +35,10 @@ impl Target {
     fn ratio(self, value: f64) -> f64 {
         match self {
             Self::AtLeast(bound) => value / bound,
-            Self::AtMost(bound) => bound / value.max(f64::MIN_POSITIVE),
+            Self::AtMost(bound) if value <= bound => {
+                bound.max(f64::MIN_POSITIVE) / value.max(f64::MIN_POSITIVE)
+            }
+            Self::AtMost(bound) => bound / value,
         }
     }
 
@@ -162,7 +165,8 @@ fn number(value: f64) -> String {
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
         let left = whole.len() - index;
-        if index > 0 && left.is_multiple_of(3) && digit.is_ascii_digit() && !grouped.ends_with('-') {
+        if index > 0 && left.is_multiple_of(3) && digit.is_ascii_digit() && !grouped.ends_with('-')
+        {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -187,6 +191,8 @@ mod tests {
         assert_eq!(figure(0.49, Target::AtLeast(0.5)), "short");
         assert_eq!(figure(15.0, Target::AtMost(15.0)), "pass");
         assert_eq!(figure(15.1, Target::AtMost(15.0)), "short");
+        assert_eq!(figure(0.0, Target::AtMost(0.0)), "pass");
+        assert_eq!(figure(1.0, Target::AtMost(0.0)), "short");
         assert_eq!(Figure::new("m", "n", 1.0, "x").verdict(), "");
     }
 

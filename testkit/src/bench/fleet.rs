@@ -3,19 +3,18 @@
 //! One site and one unit are made over HTTP, as anybody would make them. The others are copies of these two rows
 //! under ids of their own, written beside the hub while it is down: 100,000 requests would only measure themselves.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::database::{Copied, Database};
+use super::database::Database;
 use super::lab::Lab;
 use super::pace::Pace;
 use super::wire::Wire;
 use crate::api::id;
 use crate::hub::HubProcess;
-use crate::wait;
 
 /// Refrigerators between 0 and 5 °C.
 const PRESET: &str = "us.cold.reachin";
@@ -77,18 +76,26 @@ impl Fleet {
     ) -> anyhow::Result<()> {
         self.sites.extend((1..sites).map(|_| Uuid::now_v7()));
         self.units.extend((1..sites * units_per_site).map(|_| Uuid::now_v7()));
-        let site_copies = (1..).zip(&self.sites[1..]).map(|(number, id)| Copied {
-            id: *id,
-            site: None,
-            name: format!("Site {number}"),
-        });
-        let unit_copies = (1..).zip(&self.units[1..]).map(|(number, id)| Copied {
-            id: *id,
-            site: Some(self.sites[number / units_per_site]),
-            name: format!("Unit {number}"),
-        });
-        database.copy_rows("sites", site_copies.collect()).await?;
-        database.copy_rows("units", unit_copies.collect()).await
+        let sites = (1..).zip(&self.sites[1..]);
+        let sites: Vec<_> = sites
+            .map(|(number, id)| json!({ "id": id, "name": format!("Site {number}") }))
+            .collect();
+        let units: Vec<_> = (1..)
+            .zip(&self.units[1..])
+            .map(|(number, id)| {
+                let site = self.sites[number / units_per_site];
+                json!({ "id": id, "site_id": site, "name": format!("Unit {number}") })
+            })
+            .collect();
+        let owners: Vec<_> = sites.iter().map(|site| json!({ "site_id": site["id"] })).collect();
+        let states: Vec<_> = units
+            .iter()
+            .map(|unit| json!({ "unit_id": unit["id"], "site_id": unit["site_id"] }))
+            .collect();
+        database.copy_rows("sites", &sites).await?;
+        database.copy_rows("site_owners", &owners).await?;
+        database.copy_rows("units", &units).await?;
+        database.copy_rows("unit_states", &states).await
     }
 
     /// Waits until every unit has its actor.
@@ -97,17 +104,25 @@ impl Fleet {
     /// When the hub does not tell how many have.
     pub(super) async fn wait_until_live(&self, hub: &HubProcess) -> anyhow::Result<()> {
         let mut wire = Wire::connect(hub.port())?;
-        live_units(&mut wire)?;
-        wait::until("all units to be live", LIVE_WITHIN, || {
-            let live = live_units(&mut wire).unwrap_or_default();
-            std::future::ready((live >= self.units.len()).then_some(()))
-        })
-        .await;
-        Ok(())
+        let begun = Instant::now();
+        loop {
+            let live = live_units(&mut wire)?;
+            if live >= self.units.len() {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < LIVE_WITHIN, "{live} of {} units are live", self.units.len());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Readings one a request, a thousand a second or another rate, beginning in a moment.
-    pub(super) fn pace(&self, hub: &HubProcess, begins_ms: i64, step_us: i64, readings: u64) -> Pace {
+    pub(super) fn pace(
+        &self,
+        hub: &HubProcess,
+        begins_ms: i64,
+        step_us: i64,
+        readings: u64,
+    ) -> Pace {
         let (key, units) = (self.key.clone(), self.units.clone());
         Pace { port: hub.port(), key, units, begins_ms, step_us, readings, senders: 32 }
     }

@@ -54,7 +54,12 @@ pub(super) async fn on_postgres(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     let contest = contest(lab, &database, &bare, [500, 5_000]).await?;
     let [of_500, of_5_000] = contest.bare_rates();
     let target = Target::AtLeast(0.5);
-    Ok(contest.figures("ingest-postgres", "bare UNNEST", [(500, of_500), (5_000, of_5_000)], target))
+    Ok(contest.figures(
+        "ingest-postgres",
+        "bare UNNEST",
+        [(500, of_500), (5_000, of_5_000)],
+        target,
+    ))
 }
 
 /// The ingest figures on SQLite.
@@ -66,13 +71,21 @@ pub(super) async fn on_sqlite(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     let contest = contest(lab, &database, &bare, [5_000, 500]).await?;
     let [of_5_000, of_500] = contest.bare_rates();
     let target = Target::AtLeast(0.25);
-    Ok(contest.figures("ingest-sqlite", "bare json_each", [(5_000, of_5_000), (500, of_500)], target))
+    Ok(contest.figures(
+        "ingest-sqlite",
+        "bare json_each",
+        [(5_000, of_5_000), (500, of_500)],
+        target,
+    ))
 }
 
 /// Turns of the hub and of the bare database.
+#[derive(Debug, Default)]
 struct Contest {
     turns: Vec<Turn>,
     bare: [Vec<f64>; 2],
+    bare_rows: f64,
+    bare_cpu: f64,
 }
 
 /// Bare, hub, bare, hub, bare: whatever slows the machine for a while slows both.
@@ -89,14 +102,18 @@ async fn contest(
     let mut bare = Bare::connect(bare_database, BATCH).await?;
     let rounds = Rounds::new();
     run_hub(lab, &fleet, &hub, &rounds, lab.span(2))?; // to warm up
-    let mut contest = Contest { turns: Vec::new(), bare: [Vec::new(), Vec::new()] };
+    let mut contest = Contest::default();
     for turn in 0..5 {
         if turn % 2 == 1 {
             contest.turns.push(run_hub(lab, &fleet, &hub, &rounds, lab.span(10))?);
             continue;
         }
         for (rates, batch) in contest.bare.iter_mut().zip(batches) {
-            rates.push(bare.rate(batch, lab.span(3)).await?);
+            let before = lab.postgres_cpu_secs()? + usage::own_cpu_secs();
+            let written = bare.write(batch, lab.span(3)).await?;
+            rates.push(written.rate());
+            contest.bare_rows += written.rows;
+            contest.bare_cpu += lab.postgres_cpu_secs()? + usage::own_cpu_secs() - before;
         }
     }
     Ok(contest)
@@ -117,7 +134,8 @@ fn run_hub(
     let verdict = send_all(fleet, hub.port(), rounds, begun + span)?;
     let secs = begun.elapsed().as_secs_f64();
     let after = used()?;
-    let [hub_cpu, database_cpu, own_cpu] = std::array::from_fn(|index| after[index] - before[index]);
+    let [hub_cpu, database_cpu, own_cpu] =
+        std::array::from_fn(|index| after[index] - before[index]);
     let (readings, late) = (as_f64(verdict.accepted), as_f64(verdict.late));
     Ok(Turn { readings, late, secs, hub_cpu, database_cpu, own_cpu })
 }
@@ -176,20 +194,43 @@ impl Contest {
         let rate = median(self.turns.iter().map(Turn::rate).collect());
         let sum = |of: fn(&Turn) -> f64| self.turns.iter().map(of).sum::<f64>();
         let readings = sum(|turn| turn.readings);
-        let late = format!("{:.1} % overtaken by another client's", 100.0 * sum(|turn| turn.late) / readings);
+        let late = format!(
+            "{:.1} % overtaken by another client's",
+            100.0 * sum(|turn| turn.late) / readings
+        );
         let [(batch, of_batch), (other, of_other)] = bare;
         let micros = |name: &str, secs: f64| {
-            Figure::new(measure, format!("processor time a reading: {name}"), secs * 1e6 / readings, "µs")
+            Figure::new(
+                measure,
+                format!("processor time a reading: {name}"),
+                secs * 1e6 / readings,
+                "µs",
+            )
         };
-        vec![
-            Figure::new(measure, format!("ratio to {ceiling}, batches of {batch}"), rate / of_batch, "×")
-                .target(target),
+        let mut figures = vec![
+            Figure::new(
+                measure,
+                format!("ratio to {ceiling}, batches of {batch}"),
+                rate / of_batch,
+                "×",
+            )
+            .target(target),
             Figure::new(measure, "durable and judged, over HTTP", rate, "readings/s").note(late),
             Figure::new(measure, format!("{ceiling}, batches of {batch}"), of_batch, "rows/s"),
             Figure::new(measure, format!("{ceiling}, batches of {other}"), of_other, "rows/s"),
             micros("hub", sum(|turn| turn.hub_cpu)),
-            micros("PostgreSQL", sum(|turn| turn.database_cpu)),
             micros("clients", sum(|turn| turn.own_cpu)),
-        ]
+            Figure::new(
+                measure,
+                format!("processor time a row: {ceiling}"),
+                self.bare_cpu * 1e6 / self.bare_rows,
+                "µs",
+            ),
+        ];
+        let database_cpu = sum(|turn| turn.database_cpu);
+        if database_cpu > 0.01 * sum(|turn| turn.hub_cpu) {
+            figures.push(micros("PostgreSQL", database_cpu)); // SQLite's is the hub's
+        }
+        figures
     }
 }

@@ -51,15 +51,8 @@ pub struct Options {
 }
 
 /// The measures, in the order in which they are taken.
-pub const MEASURES: [&str; 7] = [
-    "ingest-postgres",
-    "ingest-sqlite",
-    "latency",
-    "fan-out",
-    "burst",
-    "cold-start",
-    "sockets",
-];
+pub const MEASURES: [&str; 7] =
+    ["ingest-postgres", "ingest-sqlite", "latency", "fan-out", "burst", "cold-start", "sockets"];
 
 /// Measures, stores and prints. A figure short of its target is no error: it is said.
 ///

@@ -55,7 +55,8 @@ impl Pace {
         let mut batch = Batch::new(&self.key, &self.units[..1]);
         let mine = (sender..self.readings).step_by(usize::try_from(self.senders)?);
         for number in mine {
-            let meant_ns = self.begins_ms * 1_000_000 + i64::try_from(number)? * self.step_us * 1000;
+            let meant_ns =
+                self.begins_ms * 1_000_000 + i64::try_from(number)? * self.step_us * 1000;
             batch.aim(self.units[usize::try_from(number)? % self.units.len()]);
             batch.wander(number);
             batch.stamp(meant_ns / 1_000_000);

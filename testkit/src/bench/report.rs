@@ -105,7 +105,8 @@ impl Report {
         write!(page, "\n{}\n", table(&self.figures)).expect("a string takes all");
         writeln!(page, "Load before: {}.\n", self.load_before).expect("a string takes all");
         for Taken { measure, took, load, failure } in &self.taken {
-            let failure = failure.as_ref().map(|why| format!("; failed: {why}")).unwrap_or_default();
+            let failure =
+                failure.as_ref().map(|why| format!("; failed: {why}")).unwrap_or_default();
             let secs = took.as_secs_f64();
             writeln!(page, "- {measure}: {secs:.1} s, load after it {load}{failure}")
                 .expect("a string takes all");

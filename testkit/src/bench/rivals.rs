@@ -61,7 +61,8 @@ impl Kind {
             Self::Nats => ("nats-server", Path::new("/")),
         };
         let folders = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
-        let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file());
+        let found =
+            folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file());
         found.filter(|_| needs.exists())
     }
 
@@ -163,7 +164,12 @@ impl Rival {
     ///
     /// # Errors
     /// When it refuses a message.
-    pub(super) fn saturate(&self, crowd: &Crowd<Delays>, sockets: u64, span: Duration) -> anyhow::Result<u64> {
+    pub(super) fn saturate(
+        &self,
+        crowd: &Crowd<Delays>,
+        sockets: u64,
+        span: Duration,
+    ) -> anyhow::Result<u64> {
         let mut publisher = Publisher::connect(self)?;
         let (begun, mut sent) = (Instant::now(), 0);
         while begun.elapsed() < span {

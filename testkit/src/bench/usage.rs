@@ -21,7 +21,8 @@ pub(super) fn cpu_secs(process: u32) -> anyhow::Result<f64> {
 /// When there is no such process.
 pub(super) fn tree_cpu_secs(parent: u32) -> anyhow::Result<f64> {
     let root = Times::of(parent)?;
-    let living: f64 = children(parent).filter_map(|child| Times::of(child).ok()).map(|t| t.own).sum();
+    let living: f64 =
+        children(parent).filter_map(|child| Times::of(child).ok()).map(|t| t.own).sum();
     Ok(root.own + root.buried + living)
 }
 

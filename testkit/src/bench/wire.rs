@@ -73,7 +73,8 @@ impl Wire {
     /// When the answer says anything else.
     pub(super) fn post(&mut self, batch: &Batch) -> anyhow::Result<Verdict> {
         let answer = self.exchange(&batch.bytes)?;
-        let told = || String::from_utf8_lossy(&answer.body[..answer.body.len().min(400)]).into_owned();
+        let told =
+            || String::from_utf8_lossy(&answer.body[..answer.body.len().min(400)]).into_owned();
         ensure!(answer.status == 200, "{}: {}", answer.status, told());
         let verdict = Verdict {
             accepted: count_after(answer.body, b"\"accepted\":").with_context(told)?,
@@ -186,7 +187,8 @@ impl Batch {
     pub(super) fn stamp(&mut self, at_ms: i64) {
         let instant = instant(at_ms);
         for slots in &self.readings {
-            self.bytes[slots.instant..slots.instant + INSTANT_LEN].copy_from_slice(instant.as_bytes());
+            self.bytes[slots.instant..slots.instant + INSTANT_LEN]
+                .copy_from_slice(instant.as_bytes());
         }
     }
 
@@ -256,9 +258,7 @@ mod tests {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("Content-Length: {}", body.len())));
         let value: serde_json::Value = serde_json::from_str(body).unwrap();
-        let reading = |unit: Uuid| {
-            serde_json::json!({"unitId": unit.to_string(), "temperature": 9.5, "recordedAt": "2025-11-20T08:00:00.123Z"})
-        };
+        let reading = |unit: Uuid| serde_json::json!({"unitId": unit.to_string(), "temperature": 9.5, "recordedAt": "2025-11-20T08:00:00.123Z"});
         assert_eq!(value, serde_json::json!({"readings": [reading(other), reading(units[1])]}));
     }
 
@@ -285,8 +285,10 @@ mod tests {
             stream.set_nodelay(true).unwrap();
             for accepted in [1, 0] {
                 stream.read_exact(&mut [0; 1]).unwrap();
-                let body = format!(r#"{{"accepted":{accepted},"late":0,"duplicates":{}}}"#, 1 - accepted);
-                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                let body =
+                    format!(r#"{{"accepted":{accepted},"late":0,"duplicates":{}}}"#, 1 - accepted);
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
                 for piece in answer.as_bytes().chunks(20) {
                     stream.write_all(piece).unwrap();
                 }

@@ -19,11 +19,12 @@ struct Text {
 fn corpus() -> Option<Vec<Text>> {
     let lines = shared::text("contracts/hostile/json-parsing.jsonl")?;
     let text = |line: &str| {
-        let line: Value = serde_json::from_str(line).unwrap();
+        let line: Value = serde_json::from_str(line).expect("a line is JSON");
+        let said = |name: &str| line[name].as_str().expect("a line is whole").to_owned();
         Text {
-            name: line["name"].as_str().unwrap().to_owned(),
-            must_be_refused: line["expect"] == "reject",
-            bytes: STANDARD.decode(line["bytes_b64"].as_str().unwrap()).unwrap(),
+            name: said("name"),
+            must_be_refused: said("expect") == "reject",
+            bytes: STANDARD.decode(said("bytes_b64")).expect("the bytes are base64"),
         }
     };
     Some(lines.lines().map(text).collect())
@@ -78,7 +79,13 @@ async fn no_text_of_the_corpus_brings_down_any_endpoint() {
 async fn names_are_kept_as_they_were_sent_or_refused() {
     let Some(text) = shared::text("contracts/hostile/naughty-strings.json") else { return };
     let mut names: Vec<String> = serde_json::from_str(&text).unwrap();
-    names.extend(["a\0b".to_owned(), "\u{202e}txt.exe".to_owned(), "é".repeat(200), "é".repeat(201), " x".to_owned()]);
+    names.extend([
+        "a\0b".to_owned(),
+        "\u{202e}txt.exe".to_owned(),
+        "é".repeat(200),
+        "é".repeat(201),
+        " x".to_owned(),
+    ]);
     let (_hub, api) = hub().await;
     let (mut kept, mut refused) = (0, 0);
     for name in &names {
@@ -127,6 +134,10 @@ async fn odd_ids_queries_and_methods_are_clear_refusals() {
     for method in ["PUT", "PATCH", "BREW"] {
         let request = api.request(Method::from_bytes(method.as_bytes()).unwrap(), "/api/v1/sites");
         let answer = api.send(request).await.unwrap();
-        assert_eq!((answer.status.as_u16(), answer.code()), (405, "method_not_allowed"), "{method}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (405, "method_not_allowed"),
+            "{method}"
+        );
     }
 }

@@ -9,12 +9,18 @@ use super::{ago, counts, hub};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(bytes).unwrap();
-    gzip.finish().unwrap()
+    gzip.write_all(bytes).expect("memory takes it");
+    gzip.finish().expect("memory takes it")
 }
 
-async fn send(api: &Api, kind: &str, encoding: Option<&str>, body: impl Into<reqwest::Body>) -> Answer {
-    let request = api.request(Method::POST, "/api/ingest/readings").header(header::CONTENT_TYPE, kind);
+async fn send(
+    api: &Api,
+    kind: &str,
+    encoding: Option<&str>,
+    body: impl Into<reqwest::Body>,
+) -> Answer {
+    let request =
+        api.request(Method::POST, "/api/ingest/readings").header(header::CONTENT_TYPE, kind);
     let request = match encoding {
         Some(encoding) => request.header(header::CONTENT_ENCODING, encoding),
         None => request,
@@ -77,7 +83,8 @@ async fn one_bad_reading_among_999_is_named() {
     let (_hub, api) = hub().await;
     let site = api.create_site("Kitchen").await;
     let unit = api.create_unit(&site, "One").await;
-    let reading = |n: i64| json!({ "unitId": unit, "temperature": 4, "recordedAt": ago(10_000 - n) });
+    let reading =
+        |n: i64| json!({ "unitId": unit, "temperature": 4, "recordedAt": ago(10_000 - n) });
     let mut sent: Vec<Value> = (0..999).map(reading).collect();
     sent[500]["temperature"] = json!(null);
     let (numbers, rejected) = counts(&api.ingest(json!(sent)).await);
@@ -89,15 +96,20 @@ async fn lines_and_gzip_are_taken_and_a_bad_envelope_is_not() {
     let (_hub, api) = hub().await;
     let site = api.create_site("Kitchen").await;
     let unit = api.create_unit(&site, "One").await;
-    let reading = |secs| json!({ "unitId": unit, "temperature": 4, "recordedAt": ago(secs) }).to_string();
+    let reading =
+        |secs| json!({ "unitId": unit, "temperature": 4, "recordedAt": ago(secs) }).to_string();
     let lines = format!("{}\nnot json\n\n{}\n", reading(30), reading(20));
     let answer = send(&api, "application/x-ndjson", None, lines).await.expect(200);
     assert_eq!(counts(&answer), ([2, 0, 0, 0], vec![(1, "malformed".to_owned())]));
     let body = gzip(format!("{{\"readings\":[{}]}}", reading(10)).as_bytes());
-    assert_eq!(counts(&send(&api, "application/json", Some("gzip"), body).await.expect(200)), ([1, 0, 0, 0], vec![]));
+    assert_eq!(
+        counts(&send(&api, "application/json", Some("gzip"), body).await.expect(200)),
+        ([1, 0, 0, 0], vec![])
+    );
     let list = |count| format!("{{\"readings\":[{}]}}", vec!["{}"; count].join(","));
     let (json, lines) = ("application/json", "application/x-ndjson");
-    let cases: Vec<(&str, Option<&str>, Vec<u8>, u16, &str)> = vec![
+    type Case = (&'static str, Option<&'static str>, Vec<u8>, u16, &'static str);
+    let cases: Vec<Case> = vec![
         (json, None, b"{\"readings\":".to_vec(), 400, "malformed_json"),
         (json, None, b"{\"readings\":[\"\xff\"]}".to_vec(), 400, "malformed_json"),
         (json, None, b"{\"readings\":[]}".to_vec(), 400, "no_readings"),
@@ -136,18 +148,32 @@ async fn wrong_keys_get_one_answer_and_too_many_of_them_must_wait() {
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "{bodies:?}");
     let mut statuses = Vec::new();
     for _ in 0..40 {
-        statuses.push(api.clone().anonymous().with_key(&unknown).try_ingest(&json!([])).await.unwrap().status.as_u16());
+        statuses.push(
+            api.clone()
+                .anonymous()
+                .with_key(&unknown)
+                .try_ingest(&json!([]))
+                .await
+                .unwrap()
+                .status
+                .as_u16(),
+        );
     }
     assert!(statuses.ends_with(&[429, 429]), "{statuses:?}");
     let good = api.try_ingest(&json!([])).await.unwrap();
-    assert_eq!((good.status.as_u16(), good.code()), (400, "no_readings"), "a good key is let in all the same");
+    assert_eq!(
+        (good.status.as_u16(), good.code()),
+        (400, "no_readings"),
+        "a good key is let in all the same"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_of_one_site_reaches_that_site_alone() {
     let (_hub, api) = hub().await;
     let (near, far) = (api.create_site("Near").await, api.create_site("Far").await);
-    let (ours, theirs) = (api.create_unit(&near, "Ours").await, api.create_unit(&far, "Theirs").await);
+    let (ours, theirs) =
+        (api.create_unit(&near, "Ours").await, api.create_unit(&far, "Theirs").await);
     let made = api.create("/api/v1/api-keys", json!({ "name": "Near only", "siteId": near })).await;
     let bound = api.clone().with_key(made["key"].as_str().unwrap());
     let reading = |unit: &str| json!({ "unitId": unit, "temperature": 4, "recordedAt": ago(5) });

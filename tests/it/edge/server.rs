@@ -12,8 +12,8 @@ use tokio::{
 use super::hub;
 
 async fn open(hub: &HubProcess, head: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(("127.0.0.1", hub.port())).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", hub.port())).await.expect("the hub accepts");
+    stream.write_all(head.as_bytes()).await.expect("the hub reads");
     stream
 }
 
@@ -29,7 +29,9 @@ async fn rest(mut stream: TcpStream) -> (String, Duration) {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_sends_a_byte_a_second_is_cut_off_and_others_are_served() {
     let (hub, api) = hub().await;
-    let slow = futures_util::future::join_all((0..100).map(|_| open(&hub, "GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ")));
+    let slow = futures_util::future::join_all(
+        (0..100).map(|_| open(&hub, "GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ")),
+    );
     let slow = slow.await;
     let dripped = slow.into_iter().map(|mut stream| async move {
         for _ in 0..30 {
@@ -37,7 +39,10 @@ async fn whoever_sends_a_byte_a_second_is_cut_off_and_others_are_served() {
             if stream.write_all(b"a").await.is_err() {
                 return true;
             }
-            if matches!(tokio::time::timeout(Duration::from_millis(1), stream.read_u8()).await, Ok(Err(_))) {
+            if matches!(
+                tokio::time::timeout(Duration::from_millis(1), stream.read_u8()).await,
+                Ok(Err(_))
+            ) {
                 return true;
             }
         }
@@ -47,7 +52,10 @@ async fn whoever_sends_a_byte_a_second_is_cut_off_and_others_are_served() {
     let begun = Instant::now();
     assert_eq!(api.get("/health/live").await.status, 200);
     assert!(begun.elapsed() < Duration::from_secs(2));
-    assert!(dripped.await.unwrap().into_iter().all(|cut| cut), "no connection without headers lives for 30 s");
+    assert!(
+        dripped.await.unwrap().into_iter().all(|cut| cut),
+        "no connection without headers lives for 30 s"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +105,13 @@ async fn every_answer_carries_safe_headers_and_an_id() {
     let page = hub.api().get("/").await;
     assert_eq!(page.status, 200);
     for answer in [page, api.get("/api/v1/nothing").await, api.get("/metrics").await] {
-        let header = |name: &str| answer.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let header = |name: &str| {
+            answer
+                .headers
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+                .unwrap_or_default()
+        };
         assert!(header("content-security-policy").starts_with("default-src 'self'"));
         assert_eq!(header("x-content-type-options"), "nosniff");
         assert_eq!(header("x-request-id").len(), 36);
@@ -117,10 +131,43 @@ fn a_wrong_setting_ends_the_start_with_one_sentence_and_code_2() {
         (["--config", "/no/such/file"], "HUB_CONFIG"),
     ];
     for (arguments, named) in cases {
-        let output = Command::new(env!("CARGO_BIN_EXE_hub")).arg("serve").args(arguments).env_clear().output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_hub"))
+            .arg("serve")
+            .args(arguments)
+            .env_clear()
+            .output()
+            .unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{errors}");
-        assert!(errors.contains(named) && errors.trim().lines().count() == 1 && !errors.contains("canary"), "{errors}");
+        assert!(
+            errors.contains(named)
+                && errors.trim().lines().count() == 1
+                && !errors.contains("canary"),
+            "{errors}"
+        );
         assert!(output.stdout.is_empty());
     }
+}
+
+#[test]
+fn a_database_that_is_not_up_to_date_is_refused_where_it_must_not_be_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hub"));
+        command.args(arguments).env_clear().env("HUB_DATA_DIR", folder.path()).output().unwrap()
+    };
+    let refused = hub(&["serve", "--no-migrate", "--listen", "127.0.0.1:0"]);
+    let errors = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("hub migrate"), "{errors}");
+    assert!(hub(&["migrate"]).status.success());
+    assert!(hub(&["migrate"]).status.success(), "it may be done again");
+    let made = hub(&["admin", "bootstrap", "--organization", "One", "--email", "a@example.test"]);
+    let made: serde_json::Value = serde_json::from_slice(&made.stdout).expect("one line of JSON");
+    assert!(
+        made["password"].as_str().is_some_and(|password| password.len() >= 20),
+        "a password was made"
+    );
+    let again = hub(&["admin", "bootstrap", "--organization", "Two", "--email", "A@example.test"]);
+    assert_eq!(again.status.code(), Some(1), "the address is taken");
 }

@@ -1,7 +1,7 @@
 //! A run: a hub, its senders and its subscribers; and what was found after it.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use futures_util::{StreamExt as _, stream};
@@ -20,8 +20,9 @@ use crate::promises::{Backend, SOON, Story};
 
 /// Units that report ten times a second: 500 readings/s.
 const BUSY: usize = 50;
-/// Senders for them, each with batches of 25 or so, five a second.
-const LANES: usize = 4;
+/// Senders for them, each with two batches of 25 a second: 5 readings of each of 5 units at both sites.
+const LANES: usize = 10;
+const READINGS_A_UNIT: i64 = 5;
 /// Units that are too warm once and silent ever after: the timer alone must confirm them.
 const QUIET: usize = 20;
 /// How soon a hub must be ready again.
@@ -50,6 +51,7 @@ pub(crate) struct Run {
     quiet: Vec<String>,
     stop: watch::Sender<bool>,
     senders: Vec<JoinHandle<Ledger>>,
+    begun: Instant,
     watchers: Vec<Watcher>,
 }
 
@@ -72,9 +74,10 @@ impl Run {
         let watchers = sites.iter().flat_map(|site| [site, site]).enumerate();
         let url = story.hub.socket_url();
         let watchers = watchers
-            .map(|(i, site)| Watcher::start(&url, &story.token, site, seed + i as u64))
+            .map(|(i, site)| Watcher::start(&url, &story.token, site, seed.wrapping_add(i as u64)))
             .collect();
-        let mut run = Self { seed, draw, story, busy, quiet, stop, senders: Vec::new(), watchers };
+        let (senders, begun) = (Vec::new(), Instant::now());
+        let mut run = Self { seed, draw, story, busy, quiet, stop, senders, begun, watchers };
         run.start_senders();
         run
     }
@@ -85,7 +88,12 @@ impl Run {
             let units = self.busy.iter().enumerate().filter(|(unit, _)| unit % LANES == lane);
             let units =
                 units.map(|(unit, id)| (id.clone(), Script::new(self.seed, unit))).collect();
-            let lane = Lane::new(self.story.api.clone(), units, 2, self.seed + lane as u64);
+            let lane = Lane::new(
+                self.story.api.clone(),
+                units,
+                READINGS_A_UNIT,
+                self.seed.wrapping_add(lane as u64),
+            );
             self.senders.push(tokio::spawn(lane.run(first, self.stop.subscribe())));
         }
         let lane = Lane::new(self.story.api.clone(), Vec::new(), 1, self.seed);
@@ -96,7 +104,7 @@ impl Run {
     pub(crate) async fn kill_at_random(&mut self, kills: usize) {
         let mut slowest = Duration::ZERO;
         for _ in 0..kills {
-            sleep(Duration::from_millis(self.draw.random_range(300..3_500))).await;
+            sleep(Duration::from_millis(self.draw.random_range(500..5_000))).await;
             self.story.hub.kill9();
             let took = self.story.hub.restart().await.expect("the hub starts again");
             slowest = slowest.max(took);
@@ -112,7 +120,8 @@ impl Run {
         for sender in self.senders {
             ledger.merge(sender.await.expect("a sender was refused"));
         }
-        eprintln!("batches, sent again, given up: {:?}", ledger.batches());
+        let sending = self.begun.elapsed();
+        eprintln!("in {sending:?}: batches, sent again, given up: {:?}", ledger.batches());
         for unit in &self.quiet {
             if self.story.readings(unit).await.is_empty() {
                 continue; // its one reading was given up and never arrived

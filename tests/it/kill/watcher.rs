@@ -318,3 +318,77 @@ fn seq(unit: &Value) -> u64 {
 fn recorded(unit: &Value) -> Option<hub_domain::Timestamp> {
     (!unit["recordedAt"].is_null()).then(|| instant(&unit["recordedAt"]))
 }
+
+/// The account itself bites.
+mod tests {
+    use hub_domain::Timestamp;
+    use hub_testkit::ledger::text;
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_millis(1_763_000_000_000 + secs * 1000)
+    }
+
+    fn snapshot(heard: i64, alerts: &[Value]) -> Stretch {
+        let unit = json!({ "id": "u", "recordedAt": text(at(heard)), "seq": heard });
+        Stretch::new(&json!({ "units": [unit], "alerts": alerts }))
+    }
+
+    fn alert(opened: i64, resolved: Option<i64>) -> Value {
+        let resolved = resolved.map(|secs| text(at(secs)));
+        let kind = AlertKind::TemperatureHigh.name();
+        json!({ "id": format!("a{opened}"), "unitId": "u", "kind": kind, "openedAt": text(at(opened)),
+            "confirmedAt": null, "resolvedAt": resolved })
+    }
+
+    fn publication(event: &str, alert: &Value) -> Value {
+        json!({ "type": "alert", "event": event, "alert": alert })
+    }
+
+    fn told() -> [Told; 4] {
+        use AlertEventKind::{Opened, Resolved};
+        [(Opened, at(1)), (Resolved, at(2)), (Opened, at(5)), (Resolved, at(6))]
+    }
+
+    fn wrong(mut stretches: Vec<Stretch>, publications: &[Value]) -> Option<String> {
+        for publication in publications {
+            assert_eq!(stretches[0].take(publication), None);
+        }
+        let (site, position) = ("s".to_owned(), None);
+        let watch = Watch { site, stretches, position, recoveries: 0, wrongs: Vec::new() };
+        watch.wrong_of("u", AlertKind::TemperatureHigh, &told())
+    }
+
+    #[test]
+    fn events_once_and_in_order_are_well() {
+        let events = [
+            publication("opened", &alert(1, None)),
+            publication("resolved", &alert(1, Some(2))),
+            publication("opened", &alert(5, None)),
+            publication("resolved", &alert(5, Some(6))),
+        ];
+        assert_eq!(wrong(vec![snapshot(0, &[])], &events), None);
+        // a snapshot stands for what happened in between
+        assert_eq!(wrong(vec![snapshot(0, &[]), snapshot(7, &[])], &events[..1]), None);
+    }
+
+    #[test]
+    fn an_event_left_out_doubled_or_told_again_is_noticed() {
+        let opened = publication("opened", &alert(1, None));
+        let resolved = publication("resolved", &alert(1, Some(2)));
+        let later = publication("opened", &alert(5, None));
+        let empty = || vec![snapshot(0, &[])];
+        assert!(
+            wrong(empty(), &[opened.clone(), resolved.clone()]).is_some(),
+            "the end is missing"
+        );
+        assert!(wrong(empty(), &[opened.clone(), later]).is_some(), "one is left out");
+        assert!(wrong(empty(), &[opened.clone(), opened.clone()]).is_some(), "one is doubled");
+        let back = vec![snapshot(0, &[]), snapshot(1, &[alert(1, None)])];
+        assert!(wrong(back, &[opened, resolved]).is_some(), "a snapshot shows less than was told");
+        let hollow = vec![snapshot(5, &[])];
+        assert!(wrong(hollow, &[]).is_some(), "a snapshot without the open alert");
+    }
+}

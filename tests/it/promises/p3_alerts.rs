@@ -33,9 +33,9 @@ async fn power_cut(backend: Backend, count: usize) {
     assert_eq!(accepted, count as u64, "{backend:?}");
     let alerts = story.api.list("/api/v1/alerts?status=open&kind=temperature_high").await;
     let mut by_unit: HashMap<&str, usize> = HashMap::new();
-    alerts
-        .iter()
-        .for_each(|alert| *by_unit.entry(alert["unitId"].as_str().unwrap()).or_default() += 1);
+    alerts.iter().for_each(|alert| {
+        *by_unit.entry(alert["unitId"].as_str().expect("an alert has a unit")).or_default() += 1
+    });
     assert_eq!(by_unit.len(), count, "{backend:?}: every unit has its alert");
     assert!(by_unit.values().all(|alerts| *alerts == 1), "{backend:?}: no unit has two");
     eprintln!("{count} units hot at once on {backend:?}: durable in {took:?}");

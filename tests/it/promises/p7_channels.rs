@@ -1,7 +1,7 @@
 //! P7: a subscriber has a snapshot, then each later change in order, or is told to take a new snapshot.
 
 use hub_testkit::socket::{Event, Socket};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{BACKENDS, SOON, Story, ago, reading};
 
@@ -112,7 +112,8 @@ async fn an_acknowledgement_reaches_every_dashboard_once() {
                 socket.publication_where(SOON, acknowledged).await.expect("it is told");
             assert_eq!(publication.data["alert"]["id"], alert["id"], "{backend:?}");
             while let Ok(event) = socket.next_within(std::time::Duration::from_millis(200)).await {
-                let doubled = matches!(&event, Event::Publication(p) if p.data["event"] == Value::from("acknowledged"));
+                let doubled =
+                    matches!(&event, Event::Publication(p) if p.data["event"] == "acknowledged");
                 assert!(!doubled, "told twice: {event:?}");
             }
         }

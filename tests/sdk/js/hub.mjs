@@ -26,7 +26,7 @@ export class Hub {
   }
 
   unit(siteId, name) {
-    return this.#call("POST", "/api/v1/units", { siteId, name });
+    return this.#call("POST", "/api/v1/units", { siteId, name, preset: "us.cold.reachin" });
   }
 
   /** Posts one reading and answers when it is durable and judged. A busy or restarting hub is asked again. */

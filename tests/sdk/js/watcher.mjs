@@ -1,6 +1,16 @@
 import { Centrifuge } from "centrifuge";
 import WebSocket from "ws";
 
+/**
+ * A WebSocket whose events come one a turn of the loop, as the standard has it. `ws` by itself hands over all frames of
+ * one packet at once, which the SDK's ordering of replies and pushes does not stand.
+ */
+class StandardSocket extends WebSocket {
+  constructor(url, protocols) {
+    super(url, protocols, { allowSynchronousEvents: false });
+  }
+}
+
 /** One client of the unmodified SDK, and everything that it was told, by channel and in the order it was told. */
 export class Watcher {
   client;
@@ -8,7 +18,7 @@ export class Watcher {
   #waiting = new Set();
 
   constructor(url, token) {
-    this.client = new Centrifuge(url, { websocket: WebSocket, token, minReconnectDelay: 50, maxReconnectDelay: 500 });
+    this.client = new Centrifuge(url, { websocket: StandardSocket, token, minReconnectDelay: 50, maxReconnectDelay: 500 });
     this.client.on("state", () => this.#wake());
   }
 

@@ -33,7 +33,7 @@ class Hub:
         return (await self._call("POST", "/api/v1/sites", {"name": f"SDK check {uuid.uuid4().hex[:8]}"}))["id"]
 
     async def unit(self, site_id: str, name: str) -> str:
-        return (await self._call("POST", "/api/v1/units", {"siteId": site_id, "name": name}))["id"]
+        return (await self._call("POST", "/api/v1/units", {"siteId": site_id, "name": name, "preset": "us.cold.reachin"}))["id"]
 
     async def read(self, unit_id: str, temperature: float) -> None:
         """Posts one reading and returns when it is durable and judged. A busy or restarting hub is asked again."""

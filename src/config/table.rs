@@ -1,0 +1,104 @@
+//! The table of settings: names, defaults and meanings, for the help, the file and the documentation alike.
+
+/// One setting as it is documented.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Its flag and its name in the file, with `-` in the one and `_` in the other.
+    pub name: &'static str,
+    /// Its environment variable.
+    pub env: &'static str,
+    /// What holds where nothing is said.
+    pub default: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// True where its value must not be shown.
+    pub is_secret: bool,
+}
+
+const fn setting(
+    name: &'static str,
+    env: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { name, env, default, help, is_secret: false }
+}
+
+/// Every setting. `docs/SETTINGS.md` says the same; a test compares them.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "config",
+        "HUB_CONFIG",
+        "",
+        "A TOML file with settings by these names, with _ for -; it gives way to flags and environment",
+    ),
+    setting(
+        "listen",
+        "HUB_LISTEN",
+        "127.0.0.1:8080",
+        "Address to listen on; port 0 takes a free one, which is printed",
+    ),
+    Setting {
+        name: "database-url",
+        env: "DATABASE_URL",
+        default: "",
+        help: "sqlite:///path/hub.db or postgres://user:password@host/database; without it a SQLite file hub.db in the data folder",
+        is_secret: true,
+    },
+    setting("data-dir", "HUB_DATA_DIR", "./hub-data", "Folder of the hub's own files"),
+    setting(
+        "database-connections",
+        "HUB_DATABASE_CONNECTIONS",
+        "16",
+        "At most so many connections to the database, 1 to 500",
+    ),
+    setting(
+        "no-migrate",
+        "HUB_NO_MIGRATE",
+        "false",
+        "true: refuse to start on a database that is not up to date, instead of bringing it up to date",
+    ),
+    setting(
+        "log",
+        "HUB_LOG",
+        "info,sea_orm_migration=warn",
+        "What is logged: error, warn, info, debug, trace, or by module such as hub=debug,warn",
+    ),
+    setting("log-format", "HUB_LOG_FORMAT", "text", "text or json"),
+    setting(
+        "allowed-origins",
+        "HUB_ALLOWED_ORIGINS",
+        "",
+        "Origins of pages that may call the hub, separated by commas; without any only its own page may",
+    ),
+    setting(
+        "issuers",
+        "HUB_ISSUERS",
+        "[]",
+        "Issuers of tokens besides the hub's own sign-in, as a JSON list (see docs/SETTINGS.md)",
+    ),
+    setting(
+        "token-secs",
+        "HUB_TOKEN_SECS",
+        "28800",
+        "How long a token of the hub's own sign-in is good, in seconds, 1 to 2592000",
+    ),
+    setting(
+        "max-connections",
+        "HUB_MAX_CONNECTIONS",
+        "12000",
+        "At most so many connections of clients, 1 to 1000000",
+    ),
+    setting(
+        "key-requests",
+        "HUB_KEY_REQUESTS",
+        "2000",
+        "At most so many requests a second of one key",
+    ),
+    setting(
+        "key-readings",
+        "HUB_KEY_READINGS",
+        "1000000",
+        "At most so many readings a second of one key",
+    ),
+];
