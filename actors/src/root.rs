@@ -1,6 +1,9 @@
 //! The root: starts a site's supervisor when somebody asks for the site, and forgets one that ended.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use hub_domain::SiteId;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -81,6 +84,7 @@ impl RootActor {
         if wanted.is_empty() {
             return Ok(());
         }
+        let edits = self.tools.rule_edits.load(Ordering::Acquire);
         let loaded = self.tools.store.load_sites(&wanted).await.map_err(|error| {
             tracing::warn!(%error, "sites could not be loaded");
             AskError::Unavailable
@@ -91,11 +95,11 @@ impl RootActor {
                 tools: Arc::clone(&self.tools),
                 directory: Arc::clone(&self.directory),
             };
-            match Actor::spawn_linked(None, actor, loaded, me.get_cell()).await {
+            match Actor::spawn_linked(None, actor, (loaded, edits), me.get_cell()).await {
                 Ok((actor, _)) => drop(sites.insert(actor.get_id(), site)),
+                // the others must not wait for it; the scan for due units asks again
                 Err(error) => {
                     tracing::error!(site.id = %site, %error, "site could not be started");
-                    return Err(AskError::Busy);
                 }
             }
         }

@@ -6,19 +6,23 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use hub_domain::{AlertStatus, OrgId, SiteId, UnitId};
-use hub_store::records::{AlertFilter, LoadedSite, LoadedUnit, PageQuery, Site};
+use hub_store::{
+    CommitError, RuleScope, StoreError,
+    records::{AlertFilter, LoadedSite, LoadedUnit, PageQuery, Site},
+};
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::Instant;
 
 use crate::{
     answer::AskError,
-    directory::Directory,
-    unit::{Ask, LiveUnit, UnitActor, UnitStart, UnitTools},
+    directory::{Directory, Entry},
+    unit::{Ask, LiveUnit, UnitActor, UnitMessage, UnitStart, UnitTools},
 };
 
 /// Failures within [`BUDGET_WINDOW`] that send a unit to quarantine.
@@ -37,6 +41,8 @@ pub(crate) enum SiteMessage {
     Ensure(UnitId, Ask<Result<(), AskError>>),
     /// Start this unit again, if it is not live.
     Restart(UnitId),
+    /// A rule was edited while units were being loaded: bring them what holds now.
+    RefreshRules,
 }
 
 /// The supervisor of one site.
@@ -68,19 +74,23 @@ impl LiveSite {
 impl Actor for SiteActor {
     type Msg = SiteMessage;
     type State = LiveSite;
-    type Arguments = LoadedSite;
+    /// The site, and how many edits of rules there had been before it was loaded.
+    type Arguments = (LoadedSite, u64);
 
     async fn pre_start(
         &self,
         me: ActorRef<SiteMessage>,
-        loaded: LoadedSite,
+        (loaded, edits): (LoadedSite, u64),
     ) -> Result<LiveSite, ActorProcessingErr> {
-        let LoadedSite { site, owner_epoch, units, alerts } = loaded;
+        let LoadedSite { site, owner_epoch, units, alerts, broken } = loaded;
         let mut live =
             LiveSite { site, owner_epoch, units: HashMap::new(), failures: HashMap::new() };
         let mut starts = Vec::with_capacity(units.len());
         for unit in units {
-            starts.push(self.fold(&live, unit));
+            starts.extend(self.fold(&live, unit));
+        }
+        for unit in broken {
+            self.set_aside(&me, &live, unit);
         }
         // the channel's map is whole before any unit can publish into it
         let shown = starts.iter().map(|unit| unit.1.shown()).collect();
@@ -88,7 +98,8 @@ impl Actor for SiteActor {
         for (unit, start) in starts {
             self.spawn(&me, &mut live, unit, start).await?;
         }
-        self.directory.put_site(live.site.id, me);
+        self.directory.put_site(live.site.id, me.clone());
+        self.refresh_if_edited(&me, edits);
         Ok(live)
     }
 
@@ -101,6 +112,7 @@ impl Actor for SiteActor {
         match message {
             SiteMessage::Ensure(unit, ask) => ask.tell(self.ensure(&me, live, unit).await),
             SiteMessage::Restart(unit) => self.restart(&me, live, unit).await,
+            SiteMessage::RefreshRules => self.refresh_rules(&me, live).await,
         }
         Ok(())
     }
@@ -139,10 +151,18 @@ impl Actor for SiteActor {
 }
 
 impl SiteActor {
-    fn fold(&self, live: &LiveSite, loaded: LoadedUnit) -> (UnitId, Box<LiveUnit>) {
+    /// Folds a unit's readings. One that cannot be folded is set aside and does not keep the others.
+    fn fold(&self, live: &LiveSite, loaded: LoadedUnit) -> Option<(UnitId, Box<LiveUnit>)> {
         let unit = loaded.record.id;
         let start = UnitStart { loaded, owner_epoch: live.owner_epoch };
-        (unit, Box::new(LiveUnit::start(start, self.tools.clock.now())))
+        let now = self.tools.clock.now();
+        let folded = catch_unwind(AssertUnwindSafe(|| Box::new(LiveUnit::start(start, now))));
+        if folded.is_err() {
+            tracing::error!(unit.id = %unit, "unit cannot be folded from what is stored");
+            let (org, site) = live.place();
+            self.directory.quarantine(unit, org, site, live.owner_epoch);
+        }
+        folded.ok().map(|start| (unit, start))
     }
 
     async fn spawn(
@@ -155,7 +175,9 @@ impl SiteActor {
         let actor = UnitActor(Arc::clone(&self.tools));
         let (actor, _) = Actor::spawn_linked(None, actor, start, me.get_cell()).await?;
         live.units.insert(actor.get_id(), unit);
-        self.directory.put_unit(unit, actor);
+        self.directory.put_unit(unit, actor.clone());
+        // only now: a timer that fires before the unit can be found would be lost
+        actor.send_message(UnitMessage::Wake(None)).ok();
         Ok(())
     }
 
@@ -181,8 +203,13 @@ impl SiteActor {
         live: &mut LiveSite,
         unit: UnitId,
     ) -> Result<(), AskError> {
+        let edits = self.tools.rule_edits.load(Ordering::Acquire);
         let loaded = self.tools.store.load_unit(unit, live.owner_epoch).await.map_err(|error| {
             tracing::warn!(unit.id = %unit, %error, "unit could not be loaded");
+            if matches!(error, StoreError::NotOwner) {
+                // whoever asks next, or the scan for due units, takes the site over anew
+                me.stop(Some("the site was taken over".to_owned()));
+            }
             AskError::Unavailable
         })?;
         let loaded = loaded
@@ -198,12 +225,41 @@ impl SiteActor {
             .alerts(live.site.org, filter, page)
             .await
             .map_err(|_| AskError::Unavailable)?;
-        let (unit, start) = self.fold(live, loaded);
+        let (unit, start) = self.fold(live, loaded).ok_or(AskError::Busy)?;
         self.tools.channels.restore_unit(start.shown(), alerts.items);
         self.spawn(me, live, unit, start).await.map_err(|error| {
             tracing::error!(unit.id = %unit, %error, "unit could not be started");
             AskError::Busy
-        })
+        })?;
+        self.refresh_if_edited(me, edits);
+        Ok(())
+    }
+
+    fn refresh_if_edited(&self, me: &ActorRef<SiteMessage>, edits: u64) {
+        if self.tools.rule_edits.load(Ordering::Acquire) != edits {
+            me.send_message(SiteMessage::RefreshRules).ok();
+        }
+    }
+
+    async fn refresh_rules(&self, me: &ActorRef<SiteMessage>, live: &LiveSite) {
+        let scope = RuleScope::Site(live.site.id);
+        let Ok(rules) = self.tools.store.rules_of(scope).await else {
+            let _timer = me.send_after(STORE_PAUSE, || SiteMessage::RefreshRules);
+            return;
+        };
+        for (unit, rule, rule_version) in rules {
+            if let Some(Entry::Live { actor, .. }) = self.directory.unit(unit) {
+                let (ask, _) = Ask::new(None);
+                actor.send_message(UnitMessage::SetRule { rule, rule_version, ask }).ok();
+            }
+        }
+    }
+
+    /// Stores a unit's readings unjudged for a while, then tries it again.
+    fn set_aside(&self, me: &ActorRef<SiteMessage>, live: &LiveSite, unit: UnitId) {
+        let (org, site) = live.place();
+        self.directory.quarantine(unit, org, site, live.owner_epoch);
+        let _timer = me.send_after(QUARANTINE, move || SiteMessage::Restart(unit));
     }
 
     async fn restart(&self, me: &ActorRef<SiteMessage>, live: &mut LiveSite, unit: UnitId) {
@@ -226,17 +282,23 @@ impl SiteActor {
         unit: UnitId,
         error: &ActorProcessingErr,
     ) {
+        metrics::counter!("hub_unit_restarts_total").increment(1);
+        if let Some(cause) = error.downcast_ref::<CommitError>() {
+            // says nothing of the unit, so it costs no budget: another moved it, or the store cannot tell
+            tracing::warn!(unit.id = %unit, %error, "unit is loaded again");
+            let is_conflict = matches!(cause, CommitError::Conflict(_));
+            let pause = if is_conflict { FIRST_PAUSE } else { STORE_PAUSE };
+            let _timer = me.send_after(pause, move || SiteMessage::Restart(unit));
+            return;
+        }
         let now = Instant::now();
         let failures = live.forget_failures_before(unit, now);
         failures.push_back(now);
         let count = failures.len();
-        metrics::counter!("hub_unit_restarts_total").increment(1);
         if count >= BUDGET {
             tracing::error!(unit.id = %unit, %error, "unit failed {count} times in a minute and is set aside; its readings are stored unjudged");
             failures.clear();
-            let (org, site) = live.place();
-            self.directory.quarantine(unit, org, site, live.owner_epoch);
-            let _timer = me.send_after(QUARANTINE, move || SiteMessage::Restart(unit));
+            self.set_aside(me, live, unit);
             return;
         }
         tracing::warn!(unit.id = %unit, %error, "unit ended and is started again");

@@ -45,15 +45,15 @@ async fn run(
             arm = armed.recv() => {
                 let Some((unit, at)) = arm else { return };
                 let millis = u64::try_from(at.millis_since(clock.now())).unwrap_or(0);
-                queue.insert(unit, Duration::from_millis(millis).min(FARTHEST));
+                queue.insert((unit, at), Duration::from_millis(millis).min(FARTHEST));
             }
             Some(expired) = queue.next() => wake(&directory, expired.into_inner()),
         }
     }
 }
 
-fn wake(directory: &Directory, unit: UnitId) {
+fn wake(directory: &Directory, (unit, at): (UnitId, Timestamp)) {
     if let Some(Entry::Live { actor, .. }) = directory.unit(unit) {
-        actor.send_message(UnitMessage::Wake).ok(); // one that ended arms its timer anew when it starts
+        actor.send_message(UnitMessage::Wake(Some(at))).ok(); // one that ended arms its timer anew when it starts
     }
 }

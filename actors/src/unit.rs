@@ -4,7 +4,7 @@
 //! the store can give again: its death costs a load. It dies on purpose when the store says that its memory is
 //! untrue (a conflict), or cannot say whether it wrote (an unknown outcome).
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use hub_domain::{
     AlertEvent, AlertId, Clock, Input, Judged, Point, Reading, Rule, Timestamp, Transition, Unit,
@@ -74,7 +74,8 @@ pub(crate) enum UnitMessage {
     },
     Show(Ask<ShownUnit>),
     Observe(Ask<UnitSnapshot>),
-    Wake,
+    /// A timer fired that was armed for this instant; `None` asks to look in any case.
+    Wake(Option<Timestamp>),
 }
 
 /// A hook that tests use to make an actor fail on purpose.
@@ -87,6 +88,8 @@ pub(crate) struct UnitTools {
     pub(crate) channels: Channels,
     pub(crate) timers: Timers,
     pub(crate) fault: Option<Arc<Fault>>,
+    /// Rises with each edit of a rule, so that a load under way meanwhile can tell.
+    pub(crate) rule_edits: AtomicU64,
 }
 
 /// The actor of one unit.
@@ -233,10 +236,9 @@ impl Actor for UnitActor {
     async fn pre_start(
         &self,
         _me: ActorRef<UnitMessage>,
-        mut live: Box<LiveUnit>,
+        live: Box<LiveUnit>,
     ) -> Result<Box<LiveUnit>, ActorProcessingErr> {
-        self.rearm(&mut live); // what fell due while nobody looked fires at once
-        Ok(live)
+        Ok(live) // its supervisor wakes it once it can be found, which arms its timer
     }
 
     async fn handle(
@@ -273,12 +275,23 @@ impl UnitActor {
             }
             UnitMessage::Show(ask) => ask.tell(live.shown()),
             UnitMessage::Observe(ask) => ask.tell(live.snapshot()),
-            UnitMessage::Wake => {
-                live.armed_at = None;
-                drop(self.advance(live, Asked::Time, None).await?);
-            }
+            UnitMessage::Wake(at) => self.wake(live, at).await?,
         }
         Ok(())
+    }
+
+    /// Looks at the unit. A timer that an earlier one has replaced is not looked at: it would arm another, and
+    /// timers would multiply.
+    async fn wake(
+        &self,
+        live: &mut LiveUnit,
+        at: Option<Timestamp>,
+    ) -> Result<(), ActorProcessingErr> {
+        if at.is_some() && at != live.armed_at {
+            return Ok(());
+        }
+        live.armed_at = None;
+        self.advance(live, Asked::Time, None).await.map(drop)
     }
 
     async fn ingest(
@@ -323,7 +336,8 @@ impl UnitActor {
         rule: Arc<Rule>,
         rule_version: i64,
     ) -> Result<Result<(), AskError>, ActorProcessingErr> {
-        if rule_version <= live.rule_version && *rule == *live.unit.rule {
+        let is_known = rule_version == live.rule_version && *rule == *live.unit.rule;
+        if rule_version < live.rule_version || is_known {
             return Ok(Ok(()));
         }
         (live.unit.rule, live.rule_version, live.must_checkpoint) = (rule, rule_version, true);

@@ -4,15 +4,19 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use hub_domain::{AlertId, Clock, OrgId, Reading, SiteId, Timestamp, UnitId, UserId};
 use hub_store::{CommitError, PastFate, RuleScope, Store, UnitCommit};
 use ractor::{Actor, ActorRef};
-use tokio::{sync::oneshot, time::timeout_at};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     Channels,
@@ -30,7 +34,7 @@ const TRIES: usize = 4;
 /// How often the store is asked for units that are due and not live.
 const DUE_SCAN: Duration = Duration::from_secs(1);
 /// The same once every site is live: only a site that could not be started is found by it then.
-const DUE_SCAN_WHEN_WARM: Duration = Duration::from_secs(30);
+const DUE_SCAN_WHEN_WARM: Duration = Duration::from_secs(10);
 /// Sites activated in one go while warming up.
 const WARM_UP_SITES: usize = 500;
 
@@ -109,8 +113,14 @@ impl Units {
     ) -> Result<Self, ractor::SpawnErr> {
         let directory = Arc::new(Directory::default());
         let timers = Timers::start(Arc::clone(&directory), Arc::clone(&clock));
-        let tools =
-            Arc::new(UnitTools { store, clock, channels, timers, fault: settings.fault.clone() });
+        let tools = Arc::new(UnitTools {
+            store,
+            clock,
+            channels,
+            timers,
+            fault: settings.fault.clone(),
+            rule_edits: AtomicU64::new(0),
+        });
         let root = RootActor { tools: Arc::clone(&tools), directory: Arc::clone(&directory) };
         let (root, _) = Actor::spawn(None, root, ()).await?;
         let units = Self(Arc::new(Inner {
@@ -137,16 +147,23 @@ impl Units {
         let asked: Vec<_> = batches.iter().map(|batch| self.ask_at_once(batch)).collect();
         let deadline = self.deadline();
         let mut answers = Vec::with_capacity(batches.len());
+        let mut again = Vec::new(); // not live, or ended before they answered
         for (batch, answer) in batches.into_iter().zip(asked) {
             let answer = match answer {
                 Some(answer) => timeout_at(deadline, answer).await.map(Result::ok),
                 None => Ok(None),
             };
-            answers.push(match answer {
-                Ok(Some(answer)) => answer,
-                Ok(None) => self.ingest_again(batch).await, // not live, or ended before it answered
-                Err(_) => Err(AskError::TimedOut),
-            });
+            if matches!(answer, Ok(None)) {
+                again.push((answers.len(), batch));
+            }
+            answers.push(answer.ok().flatten().unwrap_or(Err(AskError::TimedOut)));
+        }
+        // all at once and by the same deadline, so that their commits, too, share transactions
+        let again = again
+            .into_iter()
+            .map(|(place, batch)| async move { (place, self.ingest_again(batch, deadline).await) });
+        for (place, answer) in join_all(again).await {
+            answers[place] = answer;
         }
         answers
     }
@@ -162,14 +179,15 @@ impl Units {
     }
 
     /// The long way: starts the unit if need be, and asks until it answers or the tries are used up.
-    async fn ingest_again(&self, batch: UnitBatch) -> UnitAnswer {
+    async fn ingest_again(&self, batch: UnitBatch, deadline: Instant) -> UnitAnswer {
         if let Some(Entry::Quarantined { org, site, owner_epoch }) =
             self.0.directory.unit(batch.unit)
         {
             return self.store_unjudged(org, site, owner_epoch, batch).await;
         }
         let readings = batch.readings;
-        let answer = self.ask(batch.unit, |ask| UnitMessage::Ingest(readings.clone(), ask)).await;
+        let message = |ask| UnitMessage::Ingest(readings.clone(), ask);
+        let answer = self.ask_by(deadline, batch.unit, message).await;
         answer.and_then(|answer| answer)
     }
 
@@ -293,6 +311,7 @@ impl Units {
     /// # Errors
     /// When the store is away. A unit that ends meanwhile loads the new rule when it starts.
     pub async fn rules_changed(&self, scope: RuleScope) -> Result<(), AskError> {
+        self.0.tools.rule_edits.fetch_add(1, Ordering::AcqRel);
         let rules = self.0.tools.store.rules_of(scope).await.map_err(|error| {
             tracing::warn!(%error, "edited rules could not be read");
             AskError::Unavailable
@@ -330,8 +349,8 @@ impl Units {
     /// end sooner: what was told is committed.
     pub async fn stop(&self, patience: Duration) {
         self.0.is_stopping.store(true, Ordering::Relaxed);
-        let until = tokio::time::Instant::now() + patience;
-        while self.0.in_flight.load(Ordering::Relaxed) > 0 && tokio::time::Instant::now() < until {
+        let until = Instant::now() + patience;
+        while self.0.in_flight.load(Ordering::Relaxed) > 0 && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.0.root.stop_and_wait(None, Some(patience)).await.ok();
@@ -345,17 +364,25 @@ impl Units {
         has_room.then_some(in_flight)
     }
 
-    fn deadline(&self) -> tokio::time::Instant {
-        tokio::time::Instant::now() + self.0.settings.deadline
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.0.settings.deadline
     }
 
-    /// Asks a unit until it answers: an actor that ended in between is started again from what is committed.
     async fn ask<T>(
         &self,
         unit: UnitId,
         message: impl Fn(Ask<T>) -> UnitMessage,
     ) -> Result<T, AskError> {
-        let deadline = self.deadline();
+        self.ask_by(self.deadline(), unit, message).await
+    }
+
+    /// Asks a unit until it answers: an actor that ended in between is started again from what is committed.
+    async fn ask_by<T>(
+        &self,
+        deadline: Instant,
+        unit: UnitId,
+        message: impl Fn(Ask<T>) -> UnitMessage,
+    ) -> Result<T, AskError> {
         for _ in 0..TRIES {
             let (actor, waiting) =
                 timeout_at(deadline, self.find(unit)).await.map_err(|_| AskError::TimedOut)??;
@@ -414,6 +441,9 @@ impl Units {
             if self.0.is_stopping.load(Ordering::Relaxed) {
                 return;
             }
+            if self.0.settings.warm_up && !self.0.is_warm.load(Ordering::Relaxed) {
+                self.warm_up().await;
+            }
             let due =
                 self.0.tools.store.due_sites(self.0.tools.clock.now()).await.unwrap_or_default();
             let due: Vec<_> =
@@ -424,22 +454,27 @@ impl Units {
         }
     }
 
+    /// Tries to start everything; what could not be is left to the scan, which finds what is due.
     async fn warm_up(&self) {
-        loop {
-            match self.activate_everything().await {
-                Ok(()) => break self.0.is_warm.store(true, Ordering::Relaxed),
-                Err(error) => tracing::warn!(%error, "not all sites are started yet"),
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
+        match self.activate_everything().await {
+            Ok(()) => self.0.is_warm.store(true, Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "not all sites are started yet"),
         }
     }
 
+    /// Activates what it can; an error only if some could not be.
     async fn activate_everything(&self) -> Result<(), AskError> {
         let sites = self.0.tools.store.all_sites().await.map_err(|_| AskError::Unavailable)?;
+        let mut outcome = Ok(());
         for sites in sites.chunks(WARM_UP_SITES) {
-            self.activate_all(sites.to_vec()).await?;
+            if self.activate_all(sites.to_vec()).await.is_err() {
+                // one of them must not keep the others
+                for site in sites {
+                    outcome = outcome.and(self.activate_all(vec![*site]).await);
+                }
+            }
         }
-        Ok(())
+        outcome
     }
 }
 

@@ -170,7 +170,7 @@ impl Sql {
 }
 
 /// How many values one question may list: each is a parameter, of which the databases take some 30,000.
-const CHUNK: usize = 5_000;
+pub(crate) const CHUNK: usize = 5_000;
 
 fn live_devices(org: OrgId) -> Select<device::Entity> {
     device::Entity::find()

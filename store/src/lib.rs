@@ -22,6 +22,7 @@ mod memory;
 mod mint;
 mod open;
 mod radio;
+mod reading_row;
 mod readings;
 mod rules;
 mod since;

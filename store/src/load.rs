@@ -21,7 +21,7 @@ use crate::{
     records::{AlertRecord, LoadedSite, LoadedUnit, Site, UnitRecord},
     rules::rule_book,
     since::Since,
-    sql::Sql,
+    sql::{Pools, Sql},
 };
 
 impl Store {
@@ -90,16 +90,31 @@ pub(crate) fn in_judged_order(mut readings: Vec<Reading>) -> Vec<Reading> {
 
 /// How many sites are loaded at a time: enough that a question is not asked too often, few enough that the answers
 /// do not fill the memory.
-const SITES_AT_A_TIME: usize = 500;
+const SITES_AT_A_TIME: usize = 250;
 
 impl Sql {
     pub(crate) async fn load_sites(&self, sites: &[SiteId]) -> Result<Vec<LoadedSite>, StoreError> {
+        let mut sites = sites.to_vec();
+        sites.sort_unstable();
+        sites.dedup();
         let mut loaded = Vec::with_capacity(sites.len());
-        for sites in sites.chunks(SITES_AT_A_TIME) {
-            let epochs = self.claim(sites).await?;
-            loaded.extend(self.load_claimed(&epochs).await?);
+        for sites in sites.chunks(2 * SITES_AT_A_TIME) {
+            // two at once, so that the database looks for the one while the other is taken apart here
+            let (one, other) = sites.split_at(sites.len().div_ceil(2));
+            let (one, other) =
+                tokio::try_join!(Box::pin(self.take_over(one)), Box::pin(self.take_over(other)))?;
+            loaded.extend(one);
+            loaded.extend(other);
         }
         Ok(loaded)
+    }
+
+    async fn take_over(&self, sites: &[SiteId]) -> Result<Vec<LoadedSite>, StoreError> {
+        if sites.is_empty() {
+            return Ok(Vec::new());
+        }
+        let epochs = self.claim(sites).await?;
+        self.load_claimed(&epochs).await
     }
 
     pub(crate) async fn load_unit(
@@ -108,12 +123,26 @@ impl Sql {
         owner_epoch: i64,
     ) -> Result<Option<LoadedUnit>, StoreError> {
         let Some((_, site)) = self.site_of_unit(unit).await? else { return Ok(None) };
-        let owner = site_owner::Entity::find_by_id(site.0).one(&self.db).await?;
+        let owner = site_owner::Entity::find_by_id(site.0);
+        let owner = match &self.pools {
+            // waits for a commit whose outcome was unknown and that is still under way: it holds the row
+            Pools::Postgres { .. } => {
+                let change = self.begin().await?;
+                let owner = owner.lock_exclusive().one(&change).await?;
+                change.commit().await?;
+                owner
+            }
+            Pools::Sqlite { .. } => owner.one(&self.db).await?,
+        };
         if owner.map(|row| row.owner_epoch) != Some(owner_epoch) {
             return Err(StoreError::NotOwner);
         }
         let units = self.load_units(UnitsOf::Unit(unit)).await?;
-        Ok(units.into_values().flatten().next())
+        let Units { mut whole, broken } = units.into_values().next().unwrap_or_default();
+        if broken.contains(&unit) {
+            return Err(StoreError::Corrupt(format!("unit {unit}")));
+        }
+        Ok(whole.pop())
     }
 
     pub(crate) async fn site_of_unit(
@@ -188,10 +217,11 @@ impl Sql {
         let loaded = sites.into_iter().map(|row| {
             let site = Site::try_from(row)?;
             let owner_epoch = epochs.get(&site.id).copied().unwrap_or_default();
-            let units = units.remove(&site.id).unwrap_or_default();
+            let Units { whole, broken } = units.remove(&site.id).unwrap_or_default();
             Ok(LoadedSite {
                 owner_epoch,
-                units,
+                units: whole,
+                broken,
                 alerts: alerts.remove(&site.id).unwrap_or_default(),
                 site,
             })
@@ -199,36 +229,42 @@ impl Sql {
         loaded.collect()
     }
 
-    /// Loads units by their sites, in order of their ids.
-    async fn load_units(
-        &self,
-        of: UnitsOf<'_>,
-    ) -> Result<HashMap<SiteId, Vec<LoadedUnit>>, StoreError> {
+    /// Loads units by their sites, in order of their ids. One that cannot be read does not keep the others.
+    async fn load_units(&self, of: UnitsOf<'_>) -> Result<HashMap<SiteId, Units>, StoreError> {
         let rows = UnitRow::find_by_statement(of.statement(self.db.get_database_backend()))
             .all(&self.db)
             .await?;
         let mut judges = self.judges(&rows).await?;
-        let units = rows.into_iter().map(UnitRow::into_parts).collect::<Result<Vec<_>, _>>()?;
-        let mut since = self.since(&units).await?;
-        let mut by_site: HashMap<SiteId, Vec<LoadedUnit>> = HashMap::new();
-        for (record, version, state) in units {
+        let mut by_site: HashMap<SiteId, Units> = HashMap::new();
+        let mut parts = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (unit, site) = (UnitId(row.id), SiteId(row.site_id));
+            match row.into_parts().and_then(|read| Ok((judges.judge(&read.0)?, read))) {
+                Ok((judge, read)) => parts.push((judge, read)),
+                Err(error) => {
+                    tracing::error!(unit.id = %unit, %error, "what is stored of a unit cannot be read");
+                    by_site.entry(site).or_default().broken.push(unit);
+                }
+            }
+        }
+        let mut since = self.since(parts.iter().map(|(_, read)| read)).await?;
+        for ((rule, rule_version), (record, version, state)) in parts {
             let since = since.remove(&record.id).map(in_judged_order).unwrap_or_default();
-            let (rule, rule_version) = judges.judge(&record)?;
             let loaded = LoadedUnit { version, state, since, rule, rule_version, record };
-            by_site.entry(loaded.record.site).or_default().push(loaded);
+            by_site.entry(loaded.record.site).or_default().whole.push(loaded);
         }
         Ok(by_site)
     }
 
     async fn since(
         &self,
-        units: &[(UnitRecord, Version, UnitState)],
+        units: impl Iterator<Item = &(UnitRecord, Version, UnitState)>,
     ) -> Result<HashMap<UnitId, Vec<Reading>>, StoreError> {
         let mut asked = Since::default();
         for (record, _, state) in units {
             state.points.iter().for_each(|point| asked.ask(record.id, point));
         }
-        asked.answer(&self.db).await
+        asked.answer(&self.pools).await
     }
 
     async fn judges(&self, rows: &[UnitRow]) -> Result<Judges, StoreError> {
@@ -241,6 +277,13 @@ impl Sql {
             of_ids.all(&self.db).await?.into_iter().map(|row| (OrgId(row.id), row.rules_version));
         Ok(Judges { versions: versions.collect(), book: rule_book(&self.db, &orgs).await? })
     }
+}
+
+/// A site's units: those that could be read, and those that could not.
+#[derive(Default)]
+struct Units {
+    whole: Vec<LoadedUnit>,
+    broken: Vec<UnitId>,
 }
 
 /// What units are judged by.

@@ -19,11 +19,29 @@ macro_rules! ask {
     ($store:ident, $method:ident($($argument:expr),*)) => {
         match $store.backend() {
             $crate::open::Backend::Memory(memory) => memory.$method($($argument),*),
-            $crate::open::Backend::Sql(sql) => sql.$method($($argument),*).await,
+            $crate::open::Backend::Sql(sql) => {
+                tokio::time::timeout($crate::open::ASK_WITHIN, sql.$method($($argument),*))
+                    .await
+                    .unwrap_or_else(|_| Err($crate::StoreError::Unavailable("no answer in time".to_owned())))
+            }
         }
     };
 }
 pub(crate) use ask;
+
+/// The same for work that may take as long as it takes.
+macro_rules! ask_patiently {
+    ($store:ident, $method:ident($($argument:expr),*)) => {
+        match $store.backend() {
+            $crate::open::Backend::Memory(memory) => memory.$method($($argument),*),
+            $crate::open::Backend::Sql(sql) => sql.$method($($argument),*).await,
+        }
+    };
+}
+
+/// How long a question may take. A connection that was cut off says nothing at all, and whoever asked, perhaps the
+/// root of all actors, must not wait for ever.
+pub(crate) const ASK_WITHIN: Duration = Duration::from_secs(30);
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -132,7 +150,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        ask!(self, migrate())?;
+        ask_patiently!(self, migrate())?;
         self.upkeep(self.now()).await.map(drop)
     }
 
@@ -141,7 +159,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        ask!(self, pending_migrations())
+        ask_patiently!(self, pending_migrations())
     }
 
     /// Asks the database for a sign of life.
@@ -185,7 +203,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn upkeep(&self, now: Timestamp) -> Result<UpkeepReport, StoreError> {
-        ask!(self, upkeep(now))
+        ask_patiently!(self, upkeep(now))
     }
 
     /// How much there is of what is worth watching.

@@ -8,7 +8,7 @@ use sea_orm::{
     SqlxSqliteConnector, TransactionOptions, TransactionTrait as _,
 };
 use sqlx::{
-    Connection as _, PgConnection, PgPool, SqlitePool,
+    Connection as _, Executor as _, PgConnection, PgPool, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -58,6 +58,9 @@ impl Sql {
         let pool = PgPoolOptions::new()
             .max_connections(max_connections.max(2))
             .acquire_timeout(ACQUIRE_WITHIN)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(PIN_DURABILITY).await.map(drop) })
+            })
             .connect_lazy_with(options.clone());
         let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
         let writer = Writer::on_postgres(options.clone(), mint);
@@ -79,8 +82,10 @@ impl Sql {
         let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(unreachable)?;
         check_sqlite(&writer).await?;
         let readers = sqlite_pool(max_connections.max(1));
-        let readers =
-            readers.connect_with(options.pragma("query_only", "ON").pragma("cache_size", "-16384")).await.map_err(unreachable)?;
+        let readers = readers
+            .connect_with(options.pragma("query_only", "ON").pragma("cache_size", "-16384"))
+            .await
+            .map_err(unreachable)?;
         let db = SqlxSqliteConnector::from_sqlx_sqlite_pool(readers.clone());
         let changes = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer.clone());
         let queue = Writer::on_sqlite(writer.clone(), mint);
@@ -252,6 +257,10 @@ async fn check_postgres(options: &PgConnectOptions) -> Result<(), OpenError> {
         Err(error) => Err(OpenError::Unreachable(error.to_string())),
     }
 }
+
+/// Makes the setting that was found safe this session's own, which outranks what is set behind our back later.
+pub(crate) const PIN_DURABILITY: &str =
+    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)";
 
 /// The setting that makes commits on this connection unsafe, if one does.
 pub(crate) async fn unsafe_setting(

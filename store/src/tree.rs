@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::{
     Store, StoreError, checkpoint,
+    devices::CHUNK,
     entity::{self, area, organization, site, site_owner, unit, unit_state},
     open::ask,
     records::{Actor, Area, AuditEntry, Page, PageQuery, Site, UnitRecord},
@@ -14,6 +15,7 @@ use crate::{
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
 };
+use uuid::Uuid;
 
 impl Store {
     /// Makes a site.
@@ -147,6 +149,18 @@ impl Store {
     ) -> Result<Page<UnitRecord>, StoreError> {
         ask!(self, units(org, site, &page))
     }
+
+    /// The sites of those of `ids` that are units of the organization, in any order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn resolve_units(
+        &self,
+        org: OrgId,
+        ids: &[UnitId],
+    ) -> Result<Vec<(UnitId, SiteId)>, StoreError> {
+        ask!(self, resolve_units(org, ids))
+    }
 }
 
 impl Sql {
@@ -265,6 +279,24 @@ impl Sql {
             .into_iter()
             .fold(live, |query, site| query.filter(unit::Column::SiteId.eq(site.0)));
         self.page(query, unit::Column::Id, |row| row.id, page).await
+    }
+
+    pub(crate) async fn resolve_units(
+        &self,
+        org: OrgId,
+        ids: &[UnitId],
+    ) -> Result<Vec<(UnitId, SiteId)>, StoreError> {
+        let mut found: Vec<(Uuid, Uuid)> = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(CHUNK) {
+            let query = unit::Entity::find()
+                .select_only()
+                .columns([unit::Column::Id, unit::Column::SiteId])
+                .filter(unit::Column::OrgId.eq(org.0))
+                .filter(unit::Column::DeletedAt.is_null())
+                .filter(unit::Column::Id.is_in(ids.iter().map(|id| id.0)));
+            found.extend(query.into_tuple::<(Uuid, Uuid)>().all(&self.db).await?);
+        }
+        Ok(found.into_iter().map(|(unit, site)| (UnitId(unit), SiteId(site))).collect())
     }
 }
 

@@ -160,7 +160,9 @@ async fn make_partition(pool: &PgPool, name: &str, month: NaiveDate) -> Result<b
     }
     // only digits of ours are filled in
     let make = format!(
-        "LOCK TABLE readings IN ACCESS EXCLUSIVE MODE;
+        // waiting for the lock behind a long question, it would itself hold up every insert
+        "SET LOCAL lock_timeout = '2s';
+        LOCK TABLE readings IN ACCESS EXCLUSIVE MODE;
         CREATE TABLE {name} (LIKE readings INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
         WITH moved AS (DELETE FROM readings_default WHERE recorded_at >= {from} AND recorded_at < {to} RETURNING *)
             INSERT INTO {name} SELECT * FROM moved;

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicI64, AtomicUsize},
-    time::Instant,
 };
 
 use hub_domain::{

@@ -233,3 +233,54 @@ async fn a_thousand_timers_due_in_the_same_second_all_fire() {
         assert_eq!(world.units.show(unit).await.unwrap().view.status, Status::AlarmActive);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_tell_for_a_while_sends_nobody_to_quarantine() {
+    let world = World::begin().await;
+    for _ in 0..10 {
+        (0..4).for_each(|_| world.store.inject(Fault::UnknownLost));
+        world.try_ingest(25_000).await.ok();
+        world.sleep(2).await;
+    }
+    assert_eq!(world.units.stats().quarantined, 0);
+    world.sleep(5).await;
+    world.ingest(25_000).await;
+    assert_eq!(world.show().await.view.status, Status::Excursion);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readings_stored_unjudged_are_judged_when_they_are_sent_again() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = Arc::clone(&broken);
+    let fault = Arc::new(move |_| assert!(!is_broken.load(Ordering::SeqCst), "broken"));
+    let settings = UnitsSettings { fault: Some(fault), ..UnitsSettings::default() };
+    let world = World::with(settings).await;
+    for _ in 0..6 {
+        world.try_ingest(3_000).await.ok();
+        world.sleep(1).await;
+    }
+    let batch =
+        vec![UnitBatch { unit: world.unit, readings: vec![world.reading(world.unit, 9_000)] }];
+    assert_eq!(world.units.ingest(batch.clone()).await, [Ok(vec![ReadingFate::Accepted])]);
+    assert!(world.alerts(AlertKind::TemperatureHigh).await.is_empty());
+    broken.store(false, Ordering::SeqCst);
+    world.sleep(700).await;
+    assert_eq!(world.units.ingest(batch).await, [Ok(vec![ReadingFate::Accepted])]);
+    assert_eq!(world.alerts(AlertKind::TemperatureHigh).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_site_that_was_taken_over_is_claimed_again_when_it_is_asked() {
+    let world = World::begin().await;
+    world.ingest(3_000).await;
+    world.store.load_sites(&[world.site]).await.unwrap(); // as another process would
+    world.sleep(60).await;
+    for _ in 0..5 {
+        if world.try_ingest(9_000).await.is_ok() {
+            break;
+        }
+        world.sleep(2).await;
+    }
+    assert_eq!(world.show().await.view.status, Status::Excursion);
+    assert_eq!(world.alerts(AlertKind::TemperatureHigh).await.len(), 1);
+}

@@ -49,7 +49,8 @@ impl Tables {
         let mut seen = HashSet::new();
         let is_fresh = |reading: &Reading| {
             let key = reading.key();
-            stored.is_none_or(|stored| !stored.contains_key(&key)) && seen.insert(key)
+            let stored = stored.and_then(|stored| stored.get(&key));
+            stored.is_none_or(|stored| stored.is_late) && seen.insert(key)
         };
         let is_at =
             |expected| self.states.get(&commit.unit).is_some_and(|row| row.version == expected);

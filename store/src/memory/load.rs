@@ -66,7 +66,7 @@ impl Tables {
         let open = self.unresolved.values().flatten().filter_map(|id| self.alerts.get(id));
         let alerts = open.filter(|alert| alert.site == id).cloned().collect();
         let owner_epoch = self.epochs.get(&id).copied().unwrap_or_default();
-        Ok(LoadedSite { site, owner_epoch, units, alerts })
+        Ok(LoadedSite { site, owner_epoch, units, alerts, broken: Vec::new() })
     }
 
     fn load_unit(

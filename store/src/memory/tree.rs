@@ -94,6 +94,16 @@ impl Memory {
         page_by_id(tables.units.values().filter(wanted), |unit| unit.id.0, page)
     }
 
+    pub(crate) fn resolve_units(
+        &self,
+        org: OrgId,
+        ids: &[UnitId],
+    ) -> Result<Vec<(UnitId, SiteId)>, StoreError> {
+        let tables = self.tables();
+        let units = ids.iter().filter_map(|id| tables.units.get(id));
+        Ok(units.filter(|unit| unit.org == org).map(|unit| (unit.id, unit.site)).collect())
+    }
+
     pub(crate) fn insert_device(
         &self,
         device: &Device,

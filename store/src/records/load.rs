@@ -35,4 +35,6 @@ pub struct LoadedSite {
     pub units: Vec<LoadedUnit>,
     /// All its unresolved alerts' records.
     pub alerts: Vec<AlertRecord>,
+    /// Units whose checkpoint or rule cannot be read: they must not keep the others from starting.
+    pub broken: Vec<hub_domain::UnitId>,
 }

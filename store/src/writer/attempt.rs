@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hub_domain::{AlertId, OrgId, Reading, ReadingKey, SiteId, Timestamp, UnitId};
+use hub_domain::{AlertId, OrgId, Reading, SiteId, Timestamp, UnitId};
 
 use super::group::Outcomes;
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     changes::{AlertChange, alert_changes},
     memory::is_same,
     mint::Mint,
+    reading_row::RowKey,
     records::{AlertEventRecord, AuditEntry},
 };
 
@@ -33,9 +34,6 @@ impl Row<'_> {
         (self.unit, self.reading.key())
     }
 }
-
-/// What makes two rows of readings one.
-pub(super) type RowKey = (UnitId, ReadingKey);
 
 /// An event with its alert.
 pub(super) struct EventRow<'a> {
@@ -177,13 +175,18 @@ async fn failed<S: Session>(
     let [commit] = group else { return split(session, group, mint).await };
     let unit = commit.unit;
     tracing::warn!(error = error as &dyn std::error::Error, unit.id = %unit, "commit of a unit was refused");
-    let is_taken =
-        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
-    vec![Err(if is_taken {
+    vec![Err(if is_said_twice(error) {
         CommitError::Conflict(unit)
     } else {
         CommitError::Unavailable(error.to_string())
     })]
+}
+
+/// True if something was there already, or twice in the statement itself (a cardinality violation).
+fn is_said_twice(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| {
+        error.is_unique_violation() || error.code().is_some_and(|code| code == "21000")
+    })
 }
 
 /// Writes the two halves of a group by themselves.
@@ -212,7 +215,7 @@ fn is_about_content(error: &sqlx::Error) -> bool {
         // the low byte is the primary code: constraint, mismatch, too big
         code.parse().is_ok_and(|code: i32| matches!(code & 0xff, 18..=20))
     } else {
-        code.starts_with("22") || code.starts_with("23")
+        ["21", "22", "23"].iter().any(|class| code.starts_with(class))
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Instant,
 };
 
+use futures_util::FutureExt as _;
 use hub_domain::UnitId;
 use tokio::sync::mpsc;
 
@@ -107,7 +109,13 @@ impl<S: Session> GroupWriter<S> {
             metrics::gauge!("hub_writer_oldest_seconds").set(oldest.elapsed().as_secs_f64());
         }
         let commits: Vec<_> = group.iter().map(|queued| &queued.commit).collect();
-        let outcomes = attempt::write(&mut self.session, &commits, &self.mint).await;
+        let attempt = attempt::write(&mut self.session, &commits, &self.mint);
+        // a defect met by one group must not end the writer of all others
+        let Ok(outcomes) = AssertUnwindSafe(attempt).catch_unwind().await else {
+            self.session.abandon().await;
+            self.waiting.answer(group.len());
+            return; // no answer says that nobody knows
+        };
         measure(&group, self.backlog.len(), begun);
         let mut failed = HashMap::new();
         self.waiting.answer(group.len());

@@ -8,7 +8,6 @@ mod attempt;
 mod group;
 mod postgres;
 mod sqlite;
-mod stored;
 
 use std::{
     sync::{

@@ -5,20 +5,22 @@ use std::{
     time::Duration,
 };
 
-use hub_domain::{
-    AlertId, Channel, Point, Reading, ReadingKey, SiteId, SourceId, Timestamp, UnitId,
-};
+use hub_domain::{AlertId, Reading, SiteId, Timestamp, UnitId};
 use sqlx::{
     Connection as _, Executor as _, PgConnection, Postgres, Row as _,
     postgres::{PgArguments, PgConnectOptions, PgRow},
     query::Query,
 };
-use uuid::Uuid;
 
-use super::attempt::{EventRow, Row, RowKey, Session};
+use super::attempt::{EventRow, Row, Session};
 use crate::{
-    UnitCommit, changes::AlertChange, checkpoint, entity::audit_entry::actor_columns,
-    records::AuditEntry, sql,
+    UnitCommit,
+    changes::AlertChange,
+    checkpoint,
+    entity::audit_entry::actor_columns,
+    reading_row::{RowKey, postgres_key, postgres_reading, reading_columns},
+    records::AuditEntry,
+    sql,
 };
 
 /// How long making a connection, or a sign of life on one, may take before the store counts as away.
@@ -55,29 +57,35 @@ macro_rules! insert_readings {
             $is_late,
             " FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
                 $8::int[], $9::smallint[], $10::smallint[], $11::int[], $12::bool[], $13::smallint[])
-            ON CONFLICT DO NOTHING",
+            ON CONFLICT ",
             $then
         )
     };
 }
 
-const INSERT_FRESH: &str = insert_readings!("FALSE", "");
-const INSERT_PAST: &str =
-    insert_readings!("TRUE", " RETURNING unit_id, source_id, channel, recorded_at, sequence");
+/// A reading that lies there unjudged (late, or of a unit that was set aside) and is judged now is taken over.
+const INSERT_FRESH: &str = insert_readings!(
+    "FALSE",
+    "(unit_id, source_id, channel, recorded_at, sequence)
+    DO UPDATE SET is_late = FALSE, received_at = excluded.received_at WHERE readings.is_late"
+);
+const INSERT_PAST: &str = insert_readings!(
+    "TRUE",
+    "DO NOTHING RETURNING unit_id, source_id, channel, recorded_at, sequence"
+);
 
 /// One index probe for each key; the limit keeps the planner from turning them into a scan of everything.
-const STORED: &str = "
-SELECT stored.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[])
-    AS wanted (unit_id, source_id, channel, recorded_at, sequence),
-LATERAL (
-    SELECT unit_id, source_id, channel, recorded_at, sequence, received_at, temperature, humidity, battery_percent,
-        battery_mv, door_open, signal_dbm
-    FROM readings
-    WHERE readings.unit_id = wanted.unit_id AND readings.source_id = wanted.source_id
-        AND readings.channel = wanted.channel AND readings.recorded_at = wanted.recorded_at
-        AND readings.sequence = wanted.sequence
-    LIMIT 1
-) AS stored";
+const STORED: &str = concat!(
+    "SELECT stored.* FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[])
+        AS wanted (unit, source, name, at, nth),
+    LATERAL (
+        SELECT ",
+    reading_columns!(),
+    " FROM readings
+        WHERE unit_id = unit AND source_id = source AND channel = name AND recorded_at = at AND sequence = nth
+        LIMIT 1
+    ) AS stored"
+);
 
 const UPDATE_ALERTS: &str = "
 UPDATE alerts SET severity = changed.severity, status = changed.status, confirmed_at = changed.confirmed_at,
@@ -136,9 +144,10 @@ impl PostgresSession {
         let connect = async {
             let mut connection = PgConnection::connect_with(&self.options).await?;
             match sql::unsafe_setting(&mut connection).await? {
-                Some(setting) => Err(sqlx::Error::Protocol(format!("{setting} is off"))),
-                None => Ok(connection),
-            }
+                Some(setting) => return Err(sqlx::Error::Protocol(format!("{setting} is off"))),
+                None => connection.execute(sql::PIN_DURABILITY).await?,
+            };
+            Ok(connection)
         };
         self.connection = Some(within(ALIVE_WITHIN, connect).await?);
         Ok(())
@@ -230,7 +239,7 @@ impl Session for PostgresSession {
 
     async fn insert_past(&mut self, rows: &[Row<'_>]) -> Result<HashSet<RowKey>, sqlx::Error> {
         let rows = self.all(readings(INSERT_PAST, rows)).await?;
-        rows.iter().map(key).collect()
+        rows.iter().map(postgres_key).collect()
     }
 
     async fn stored(&mut self, rows: &[Row<'_>]) -> Result<HashMap<RowKey, Reading>, sqlx::Error> {
@@ -241,7 +250,8 @@ impl Session for PostgresSession {
             .bind(column(rows, |row| row.reading.recorded_at.as_millis()))
             .bind(column(rows, |row| row.reading.sequence));
         let rows = self.all(query).await?;
-        rows.iter().map(|row| Ok((key(row)?, reading(row)?))).collect()
+        let keyed = |row| Ok((postgres_key(row)?, postgres_reading(row)?.1));
+        rows.iter().map(keyed).collect()
     }
 
     async fn update_alerts(
@@ -355,29 +365,4 @@ fn alerts(sql: &'static str, changes: &[&AlertChange]) -> PgQuery {
         .bind(column(changes, |change| change.record.peak.map(|peak| peak.0)))
         .bind(column(changes, |change| change.record.rule_version))
         .bind(column(changes, |change| i64::try_from(change.events.len()).unwrap_or(i64::MAX)))
-}
-
-fn key(row: &PgRow) -> Result<RowKey, sqlx::Error> {
-    let channel = Channel::parse(row.try_get(2)?)
-        .ok_or_else(|| sqlx::Error::Decode("a channel's name".into()))?;
-    let point = Point { source: SourceId(row.try_get(1)?), channel };
-    let recorded_at = Timestamp::from_millis(row.try_get(3)?);
-    Ok((
-        UnitId(row.try_get::<Uuid, _>(0)?),
-        ReadingKey { point, recorded_at, sequence: row.try_get(4)? },
-    ))
-}
-
-fn reading(row: &PgRow) -> Result<Reading, sqlx::Error> {
-    let (_, key) = key(row)?;
-    super::stored::Stored {
-        received_at: row.try_get(5)?,
-        temperature: row.try_get(6)?,
-        humidity: row.try_get(7)?,
-        battery_percent: row.try_get(8)?,
-        battery_mv: row.try_get(9)?,
-        door_open: row.try_get(10)?,
-        signal_dbm: row.try_get(11)?,
-    }
-    .reading(key)
 }

@@ -6,16 +6,18 @@ use std::{
     fmt::{self, Display, Write as _},
 };
 
-use hub_domain::{
-    AlertId, Channel, Point, Reading, ReadingKey, SiteId, SourceId, Timestamp, UnitId,
-};
+use hub_domain::{AlertId, Reading, SiteId, Timestamp, UnitId};
 use serde_json::{Value, json};
 use sqlx::{Executor as _, Row as _, Sqlite, SqlitePool, pool::PoolConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::attempt::{EventRow, Row, RowKey, Session};
+use super::attempt::{EventRow, Row, Session};
 use crate::{
-    UnitCommit, changes::AlertChange, checkpoint, entity::audit_entry::actor_columns,
+    UnitCommit,
+    changes::AlertChange,
+    checkpoint,
+    entity::audit_entry::actor_columns,
+    reading_row::{RowKey, reading_columns, sqlite_key, sqlite_reading},
     records::AuditEntry,
 };
 
@@ -45,22 +47,30 @@ macro_rules! insert_readings {
                 value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, ",
             $is_late,
             // without a condition the parser takes ON for a join's
-            " FROM json_each($1) WHERE TRUE ON CONFLICT DO NOTHING",
+            " FROM json_each($1) WHERE TRUE ON CONFLICT ",
             $then
         )
     };
 }
 
-const INSERT_FRESH: &str = insert_readings!("0", "");
-const INSERT_PAST: &str =
-    insert_readings!("1", " RETURNING unit_id, source_id, channel, recorded_at, sequence");
+/// A reading that lies there unjudged (late, or of a unit that was set aside) and is judged now is taken over.
+const INSERT_FRESH: &str = insert_readings!(
+    "0",
+    "(unit_id, source_id, channel, recorded_at, sequence)
+    DO UPDATE SET is_late = 0, received_at = excluded.received_at WHERE readings.is_late"
+);
+const INSERT_PAST: &str = insert_readings!(
+    "1",
+    "DO NOTHING RETURNING unit_id, source_id, channel, recorded_at, sequence"
+);
 
-const STORED: &str = "
-SELECT unit_id, source_id, channel, recorded_at, sequence, received_at, temperature, humidity, battery_percent,
-    battery_mv, door_open, signal_dbm
-FROM json_each($1) CROSS JOIN readings
-WHERE unit_id = unhex(value ->> 1) AND source_id = unhex(value ->> 2) AND channel = value ->> 3
-    AND recorded_at = value ->> 4 AND sequence = value ->> 5";
+const STORED: &str = concat!(
+    "SELECT ",
+    reading_columns!(),
+    " FROM json_each($1) CROSS JOIN readings
+    WHERE unit_id = unhex(value ->> 1) AND source_id = unhex(value ->> 2) AND channel = value ->> 3
+        AND recorded_at = value ->> 4 AND sequence = value ->> 5"
+);
 
 const UPDATE_ALERTS: &str = "
 UPDATE alerts SET severity = changed.value ->> 2, status = changed.value ->> 3, confirmed_at = changed.value ->> 4,
@@ -185,7 +195,7 @@ impl Session for SqliteSession {
 
     async fn insert_past(&mut self, rows: &[Row<'_>]) -> Result<HashSet<RowKey>, sqlx::Error> {
         let rows = self.all(INSERT_PAST, readings(rows)).await?;
-        rows.iter().map(key).collect()
+        rows.iter().map(sqlite_key).collect()
     }
 
     async fn stored(&mut self, rows: &[Row<'_>]) -> Result<HashMap<RowKey, Reading>, sqlx::Error> {
@@ -193,7 +203,8 @@ impl Session for SqliteSession {
             self.connection = Some(self.pool.acquire().await?);
         }
         let rows = self.all(STORED, readings(rows)).await?;
-        rows.iter().map(|row| Ok((key(row)?, reading(row)?))).collect()
+        let keyed = |row| Ok((sqlite_key(row)?, sqlite_reading(row)?.1));
+        rows.iter().map(keyed).collect()
     }
 
     async fn update_alerts(
@@ -365,26 +376,4 @@ fn write_reading(json: &mut String, row: &Row<'_>) -> fmt::Result {
         OrNull(reading.door_open.map(u8::from)),
         OrNull(reading.signal_dbm),
     )
-}
-
-fn key(row: &SqliteRow) -> Result<RowKey, sqlx::Error> {
-    let channel = Channel::parse(row.try_get(2)?)
-        .ok_or_else(|| sqlx::Error::Decode("a channel's name".into()))?;
-    let point = Point { source: SourceId(row.try_get(1)?), channel };
-    let recorded_at = Timestamp::from_millis(row.try_get(3)?);
-    Ok((UnitId(row.try_get(0)?), ReadingKey { point, recorded_at, sequence: row.try_get(4)? }))
-}
-
-fn reading(row: &SqliteRow) -> Result<Reading, sqlx::Error> {
-    let (_, key) = key(row)?;
-    super::stored::Stored {
-        received_at: row.try_get(5)?,
-        temperature: row.try_get(6)?,
-        humidity: row.try_get(7)?,
-        battery_percent: row.try_get(8)?,
-        battery_mv: row.try_get(9)?,
-        door_open: row.try_get(10)?,
-        signal_dbm: row.try_get(11)?,
-    }
-    .reading(key)
 }

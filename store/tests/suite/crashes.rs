@@ -12,13 +12,14 @@ use crate::{
 };
 
 /// A store on a server of the test's own, since it is to be killed.
-async fn own_server() -> (PrivatePostgres, Store) {
+async fn own_server() -> (PrivatePostgres, Store, String) {
     let server = tokio::task::spawn_blocking(|| PrivatePostgres::start().unwrap()).await.unwrap();
     let url = server.create_database();
     let clock = std::sync::Arc::new(HandClock::at(NOON));
     let store = Store::open(options(&url, clock)).await.unwrap();
     store.migrate().await.unwrap();
-    (server, store)
+    let database = url.rsplit('/').next().unwrap().to_owned();
+    (server, store, database)
 }
 
 async fn units(store: &Store, count: usize) -> (OrgId, SiteId, Vec<UnitId>) {
@@ -34,7 +35,7 @@ async fn units(store: &Store, count: usize) -> (OrgId, SiteId, Vec<UnitId>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_loses_nothing_that_was_answered_and_leaves_no_doubt_unsaid() {
-    let (server, store) = own_server().await;
+    let (server, store, _) = own_server().await;
     let (org, site, ids) = units(&store, 8).await;
     for round in 0..3_u32 {
         let streams: Vec<_> = ids
@@ -90,7 +91,9 @@ async fn stored_in(store: &Store, org: OrgId, unit: UnitId, round: u32) -> usize
     let mut count = 0;
     let mut query = page(5_000);
     loop {
-        let page = store.readings(org, unit, from, to, query.clone()).await.unwrap();
+        // a server that begins anew cuts off every connection once more
+        let ask = || async { store.readings(org, unit, from, to, query.clone()).await.ok() };
+        let page = wait::until("a page of readings", Duration::from_secs(20), ask).await;
         count += page.items.len();
         query.cursor = page.next;
         if query.cursor.is_none() {
@@ -142,7 +145,7 @@ async fn commit_soon(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_server_is_away_commits_are_refused_at_once_and_none_is_written() {
-    let (server, store) = own_server().await;
+    let (server, store, _) = own_server().await;
     let (org, site, ids) = units(&store, 4).await;
     server.stop();
     let begun = Instant::now();
@@ -167,7 +170,7 @@ async fn while_the_server_is_away_commits_are_refused_at_once_and_none_is_writte
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_restarted_while_nothing_was_written_is_not_noticed() {
-    let (server, store) = own_server().await;
+    let (server, store, _) = own_server().await;
     let (org, site, ids) = units(&store, 1).await;
     let one = |n| UnitCommit {
         fresh: vec![reading(ids[0], NOON.plus_millis(n), 4_000)],
@@ -177,4 +180,60 @@ async fn a_server_restarted_while_nothing_was_written_is_not_noticed() {
     server.restart();
     store.commit(one(1)).await.unwrap();
     assert_eq!(stored_in(&store, org, ids[0], 0).await, 2);
+}
+
+/// Waits until the writer's COMMIT is held up, and kills the server process that does it.
+async fn kill_in_commit(server: &PrivatePostgres, wait_event: &str) {
+    let sql = format!(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = 'freshtrack-hub' AND query = 'COMMIT'
+            AND state = 'active' AND wait_event = '{wait_event}'"
+    );
+    let look = || async {
+        tokio::task::block_in_place(|| server.run_sql("postgres", &sql)).parse::<u32>().ok()
+    };
+    let pid = wait::until("a COMMIT that waits", Duration::from_secs(20), look).await;
+    let kill =
+        std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+    assert!(kill.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_cut_off_before_it_was_done_is_in_doubt_and_not_there() {
+    let (server, store, database) = own_server().await;
+    let (org, site, ids) = units(&store, 2).await;
+    let dawdle = "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER dawdle AFTER UPDATE ON unit_states DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION dawdle()";
+    tokio::task::block_in_place(|| server.run_sql(&database, dawdle));
+    let fresh = vec![reading(ids[0], NOON, 4_000)];
+    let transition = Some(crate::commits::transition(0));
+    let pending = store.submit(UnitCommit { fresh, transition, ..commit(org, site, ids[0]) });
+    kill_in_commit(&server, "PgSleep").await;
+    let outcome = pending.await;
+    assert!(matches!(outcome, Err(CommitError::Unknown(_))), "{outcome:?}");
+    assert_eq!(stored_in(&store, org, ids[0], 0).await, 0);
+    commit_soon(&store, org, site, ids[1], 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_cut_off_after_it_was_done_is_in_doubt_and_there() {
+    let (server, store, _) = own_server().await;
+    let (org, site, ids) = units(&store, 2).await;
+    // a standby that nobody is: a COMMIT is durable here, and then waits for that one
+    let reload = "SELECT pg_reload_conf()";
+    let set = |sql: &str| {
+        tokio::task::block_in_place(|| {
+            (server.run_sql("postgres", sql), server.run_sql("postgres", reload))
+        });
+    };
+    set("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    let stream = tokio::spawn(stream_from(store.clone(), org, site, ids[0], 0));
+    kill_in_commit(&server, "SyncRep").await;
+    let outcomes = stream.await.unwrap();
+    assert!(matches!(outcomes.last(), Some(Err(CommitError::Unknown(_)))), "{outcomes:?}");
+    let stored = stored_in(&store, org, ids[0], 0).await;
+    assert_eq!(stored, outcomes.len(), "the one in doubt is there");
+    set("ALTER SYSTEM RESET synchronous_standby_names");
+    commit_soon(&store, org, site, ids[1], 0).await;
 }

@@ -248,17 +248,20 @@ async fn the_audit_log_cannot_be_changed_on_postgres() {
 }
 
 #[tokio::test]
-async fn a_stored_value_that_cannot_be_is_an_error_and_no_default() {
+async fn a_stored_value_that_cannot_be_is_an_error_and_no_default_and_keeps_no_neighbour() {
     let world = World::on_sqlite().await;
-    let (_, site, units) = world.units(1).await;
+    let (_, site, units) = world.units(3).await;
     let mut db = sqlx::SqliteConnection::connect(&world.url).await.unwrap();
-    sqlx::query("UPDATE unit_states SET state = '{}'").execute(&mut db).await.unwrap();
-    for loaded in [
-        world.store.load_sites(&[site]).await.map(drop),
-        world.store.load_unit(units[0].id, 1).await.map(drop),
-    ] {
-        assert!(matches!(loaded, Err(hub_store::StoreError::Corrupt(_))), "{loaded:?}");
-    }
+    sqlx::query("UPDATE unit_states SET state = '{}' WHERE unit_id = ?")
+        .bind(units[1].id.0)
+        .execute(&mut db)
+        .await
+        .unwrap();
+    let loaded = world.store.load_sites(&[site]).await.unwrap().remove(0);
+    assert_eq!(loaded.broken, [units[1].id]);
+    assert_eq!(loaded.units.len(), 2);
+    let alone = world.store.load_unit(units[1].id, loaded.owner_epoch).await.map(drop);
+    assert!(matches!(alone, Err(hub_store::StoreError::Corrupt(_))), "{alone:?}");
 }
 
 #[tokio::test]
