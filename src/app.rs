@@ -1,6 +1,12 @@
 //! Where all is wired: settings in, a running hub out.
 
-use std::{net::IpAddr, ops::Deref, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use hub_actors::{Channels, Units, UnitsSettings, channel::ChannelSettings};
@@ -8,12 +14,15 @@ use hub_domain::Clock;
 use hub_store::{OpenError, OpenOptions, Store};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{
-        Attempts, IngestKeys, Passwords, Signer, Verifier,
+        Attempts, IngestKeys, Passwords, SignIns, Signer, Verifier,
         issuers::KeySet,
         keys::KeyRates,
         tokens::{Issuer, own_issuer},
@@ -25,17 +34,20 @@ use crate::{
     ws::{HubAccess, JsonEncoder, Realtime, SocketSettings},
 };
 
+/// How long the whole end may take, from the signal to the closed store.
+const END_WITHIN: Duration = Duration::from_secs(9);
+/// How much of it is kept for the store to close.
+const STORE_WITHIN: Duration = Duration::from_secs(1);
 /// How long requests in flight may take to finish at the end.
-const FINISH_WITHIN: Duration = Duration::from_secs(10);
-/// How long sockets may take to close at the end.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// How long sockets may take to close at the end, beside the requests.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// How often the store looks after itself.
 const UPKEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How often rates of keys that are not in use are let go.
 const SHED_EVERY: Duration = Duration::from_secs(60);
-/// Wrong passwords and secrets in a minute before the origin is told to wait.
+/// Wrong secrets in a minute before the origin is told to wait.
 const FAILURES_BY_ADDRESS: u32 = 30;
-const FAILURES_BY_EMAIL: u32 = 10;
 const FAILURES_WINDOW: Duration = Duration::from_secs(60);
 
 /// What every handler works with. Clones share it.
@@ -62,10 +74,8 @@ pub struct Parts {
     pub places: Places,
     /// Hashes passwords.
     pub passwords: Passwords,
-    /// Failed sign-ins by e-mail.
-    pub failed_by_email: Attempts<String>,
-    /// Failed sign-ins by address.
-    pub failed_by_address: Attempts<IpAddr>,
+    /// Failed sign-ins.
+    pub sign_ins: SignIns,
     /// Wrong secrets of webhooks by address.
     pub wrong_secrets: Attempts<IpAddr>,
     /// Renders metrics.
@@ -109,6 +119,18 @@ pub struct App {
     settings: Settings,
 }
 
+/// Takes the address that the settings name. Done before anything is changed on disk.
+///
+/// # Errors
+/// When it cannot be had.
+pub async fn listen(settings: &Settings) -> Result<TcpListener, ConfigError> {
+    let listen = settings.listen;
+    TcpListener::bind(listen).await.map_err(|error| {
+        let text = format!("the hub cannot listen on {listen} (--listen, HUB_LISTEN): {error}");
+        ConfigError(text)
+    })
+}
+
 /// Opens the store that the settings name, up to date or refused.
 ///
 /// # Errors
@@ -142,17 +164,29 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
 }
 
 /// The database named, or a file of the hub's own.
-fn database_url(settings: &Settings) -> anyhow::Result<String> {
+fn database_url(settings: &Settings) -> Result<String, ConfigError> {
     if let Some(url) = &settings.database_url {
         return Ok(url.expose_secret().to_owned());
     }
-    let folder = &settings.data_dir;
-    private_folder(folder)
-        .with_context(|| format!("the data folder {} cannot be made", folder.display()))?;
-    let folder = folder
-        .canonicalize()
-        .with_context(|| format!("the data folder {} cannot be used", folder.display()))?;
-    Ok(format!("sqlite://{}", as_url_path(&folder.join("hub.db"))))
+    let file = own_file(&settings.data_dir).map_err(|error| {
+        let folder = settings.data_dir.display();
+        ConfigError(format!(
+            "the data folder {folder} (--data-dir, HUB_DATA_DIR) cannot be used: {error}"
+        ))
+    })?;
+    Ok(format!("sqlite://{}", as_url_path(&file)))
+}
+
+/// The database of a hub without one, which only its owner may read; files beside it get the same mode.
+fn own_file(folder: &Path) -> std::io::Result<PathBuf> {
+    private_folder(folder)?;
+    let file = folder.canonicalize()?.join("hub.db");
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&file)?;
+    Ok(file)
 }
 
 /// A path as it stands in an address: what has a meaning there is written as `%` and its number.
@@ -174,20 +208,17 @@ fn private_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 impl App {
-    /// Starts a hub on an open store and begins to listen. Requests are answered from [`App::run`] on.
+    /// Starts a hub on an open store. Requests are answered from [`App::run`] on.
     ///
     /// # Errors
     /// When a part of it cannot be started; the sentence says which.
     pub async fn start(
         settings: Settings,
+        listener: TcpListener,
         store: Store,
         demo: Option<DemoAccount>,
     ) -> anyhow::Result<Self> {
         let metrics = telemetry::start_metrics()?;
-        let listen = settings.listen;
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("the hub cannot listen on {listen}"))?;
         let hub = start_hub(&settings, store, metrics, demo).await?;
         Ok(Self { hub, listener, settings })
     }
@@ -216,13 +247,24 @@ impl App {
         ));
         stopped.await;
         tracing::info!("the hub is stopping");
+        let end_by = Instant::now() + END_WITHIN;
         stop.cancel();
-        hub.realtime.sessions().close_all(CLOSE_WITHIN).await;
-        served.await.ok(); // it only ends, it cannot fail
-        hub.units.stop(FINISH_WITHIN).await;
+        let (_, _) = tokio::join!(hub.realtime.sessions().close_all(CLOSE_WITHIN), served);
         looked_after.abort();
-        hub.store.close().await;
+        finish(&hub, end_by).await;
         tracing::info!("the hub has stopped");
+    }
+}
+
+/// Drains the units and closes the store, whatever either is doing by the end.
+async fn finish(hub: &Hub, end_by: Instant) {
+    let drained_by = end_by - STORE_WITHIN;
+    let left = drained_by.saturating_duration_since(Instant::now());
+    if timeout_at(drained_by, hub.units.stop(left)).await.is_err() {
+        tracing::warn!("units were not drained in time; what was answered is stored");
+    }
+    if timeout_at(end_by, hub.store.close()).await.is_err() {
+        tracing::warn!("the store did not close in time; what was answered is stored");
     }
 }
 
@@ -253,10 +295,9 @@ async fn start_hub(
     let rates = KeyRates { requests: settings.key_requests, readings: settings.key_readings };
     Ok(Hub(Arc::new(Parts {
         keys: IngestKeys::new(store.clone(), rates),
-        places: Places::new(store.clone(), channels.clone()),
+        places: Places::new(store.clone()),
         passwords: Passwords::new(cores),
-        failed_by_email: Attempts::new(FAILURES_BY_EMAIL, FAILURES_WINDOW),
-        failed_by_address: Attempts::new(FAILURES_BY_ADDRESS, FAILURES_WINDOW),
+        sign_ins: SignIns::new(),
         wrong_secrets: Attempts::new(FAILURES_BY_ADDRESS, FAILURES_WINDOW),
         stop: CancellationToken::new(),
         store,

@@ -4,7 +4,13 @@
 
 mod table;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    path::PathBuf,
+};
 
 use axum::http::HeaderValue;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -265,17 +271,27 @@ impl SettingArgs {
                 ConfigError(format!("the setting --issuers (HUB_ISSUERS) cannot be read: {error}"))
             })?;
         for issuer in &issuers {
-            let is_url =
-                issuer.jwks_url.starts_with("https://") || issuer.jwks_url.starts_with("http://");
             let symmetric = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
             let is_pinned = !issuer.algorithms.is_empty()
                 && issuer.algorithms.iter().all(|one| !symmetric.contains(one));
-            if !(is_url && is_pinned) {
-                let text = "each of the setting --issuers (HUB_ISSUERS) must have an http address of its keys and algorithms with public keys";
+            if !(is_safe_url(&issuer.jwks_url) && is_pinned) {
+                let text = "each of the setting --issuers (HUB_ISSUERS) must have an https address of its keys (http on this machine alone) and algorithms with public keys";
                 return Err(ConfigError(text.to_owned()));
             }
         }
         Ok(issuers)
+    }
+}
+
+/// Whether keys may be fetched from there: over https, or from this machine itself.
+fn is_safe_url(text: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(text) else { return false };
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    match url.scheme() {
+        "https" => !host.is_empty(),
+        "http" => host == "localhost" || address.is_ok_and(|address| address.is_loopback()),
+        _ => false,
     }
 }
 
@@ -311,7 +327,13 @@ fn said(path: &str, name: &str, value: toml::Value) -> Result<(&'static str, Str
     let text = match value {
         toml::Value::String(text) => text,
         toml::Value::Array(items) if known.name == "allowed-origins" => {
-            items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+            let texts: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
+            let wrong = || {
+                ConfigError(format!(
+                    "the file of settings {path:?} has something else than texts in allowed_origins"
+                ))
+            };
+            texts.ok_or_else(wrong)?.join(",")
         }
         toml::Value::Array(items) => serde_json::to_string(&items).unwrap_or_default(),
         other => other.to_string(),

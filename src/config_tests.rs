@@ -40,6 +40,29 @@ fn a_wrong_setting_is_one_sentence_that_names_it() {
 }
 
 #[test]
+fn keys_of_issuers_come_over_https_or_from_this_machine() {
+    for good in
+        ["https://a.test/keys", "http://localhost:1/", "http://127.0.0.1/", "http://[::1]:2/"]
+    {
+        assert!(is_safe_url(good), "{good}");
+    }
+    for bad in
+        ["http://a.test/", "http://127.0.0.1.a.test/", "https://", "ftp://a.test/", "a.test", ""]
+    {
+        assert!(!is_safe_url(bad), "{bad}");
+    }
+}
+
+#[test]
+fn an_origin_that_is_no_text_is_refused() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"allowed_origins = [\"https://a.example\", 7]").unwrap();
+    let path = file.path().to_str().unwrap();
+    let sentence = said(&[("config", path)]).settings().unwrap_err().to_string();
+    assert!(sentence.contains("allowed_origins"), "{sentence}");
+}
+
+#[test]
 fn a_file_gives_way_to_what_was_said_nearer() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let text = r#"

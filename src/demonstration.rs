@@ -11,7 +11,7 @@ use hub_store::Store;
 
 use crate::{
     admin::{self, Bootstrap, BootstrapOut},
-    app::{App, DemoAccount, open_store},
+    app::{App, DemoAccount, listen, open_store},
     cli::DemoArgs,
     clock::SystemClock,
     config::Settings,
@@ -48,11 +48,12 @@ pub async fn run(args: DemoArgs, stopped: impl Future<Output = ()>) -> anyhow::R
     let folder = folder(&settings)?;
     settings.data_dir.clone_from(&folder.path);
     settings.database_url = None;
+    let listener = listen(&settings).await?;
     let store = open_store(&settings).await?;
     let made = account(&store, &folder.path, settings.token_secs).await?;
     let password = made.password.clone().unwrap_or_default();
     let demo = DemoAccount { email: made.email.clone(), password, note: NOTE.to_owned() };
-    let app = App::start(settings, store, Some(demo)).await?;
+    let app = App::start(settings, listener, store, Some(demo)).await?;
     let url = app.url()?;
     announce(&url)?;
     let story = tokio::spawn(async move {

@@ -53,8 +53,9 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let settings = args.settings.settings()?;
     telemetry::start_logs(&settings.log, settings.log_format)?;
     let stopped = asked_to_stop()?;
+    let listener = app::listen(&settings).await?;
     let store = open_store(&settings).await?;
-    let app = App::start(settings, store, None).await?;
+    let app = App::start(settings, listener, store, None).await?;
     say(&format!("listening on {}", app.url()?))?;
     app.run(stopped).await;
     Ok(())

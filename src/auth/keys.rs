@@ -1,6 +1,7 @@
 //! Keys of senders: `ftk_<id>_<secret>`.
 
 use std::{
+    hash::Hash,
     net::IpAddr,
     num::NonZeroU32,
     sync::{
@@ -20,7 +21,7 @@ use hub_store::{Store, records::ApiKey};
 use moka::future::Cache;
 use uuid::Uuid;
 
-use super::{Attempts, fresh_secret, is_secret, sha256};
+use super::{Attempts, attempts::origin_of, fresh_secret, is_secret, sha256};
 use crate::http::error::ApiError;
 
 /// How long a key's record is believed: the longest that a revoked key is still taken.
@@ -70,7 +71,7 @@ impl Default for FreshKey {
     }
 }
 
-/// The rates that each key may use.
+/// The rates that each key, and each connection of a webhook, may use.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyRates {
     /// Requests a second.
@@ -79,7 +80,7 @@ pub struct KeyRates {
     pub readings: NonZeroU32,
 }
 
-type Limiter = RateLimiter<KeyId, DashMapStateStore<KeyId>, DefaultClock>;
+type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
 
 /// Checks keys and their rates.
 #[derive(Debug)]
@@ -87,8 +88,9 @@ pub struct IngestKeys {
     store: Store,
     known: Cache<KeyId, Option<Arc<KnownKey>>>,
     wrong: Attempts<IpAddr>,
-    requests: Limiter,
-    readings: Limiter,
+    requests: Limiter<KeyId>,
+    readings: Limiter<KeyId>,
+    webhooks: Limiter<Uuid>,
 }
 
 #[derive(Debug)]
@@ -110,6 +112,7 @@ impl IngestKeys {
             wrong: Attempts::new(WRONG_KEYS_A_MINUTE, Duration::from_secs(60)),
             requests: RateLimiter::dashmap(Quota::per_second(rates.requests)),
             readings: RateLimiter::dashmap(readings),
+            webhooks: RateLimiter::dashmap(Quota::per_second(rates.requests)),
         }
     }
 
@@ -127,9 +130,8 @@ impl IngestKeys {
         now: Timestamp,
     ) -> Result<IngestKey, ApiError> {
         let Some(known) = self.find(text.unwrap_or_default()).await? else {
-            let wait = self.wrong.wait(&from);
-            self.wrong.failed(from);
-            return Err(wait.map_or(ApiError::BadKey, ApiError::TooManyRequests));
+            self.wrong.take(origin_of(from)).map_err(ApiError::TooManyRequests)?;
+            return Err(ApiError::BadKey);
         };
         let record = &known.record;
         check(&self.requests, record.id, NonZeroU32::MIN)?;
@@ -148,6 +150,14 @@ impl IngestKeys {
         }
     }
 
+    /// Counts one request of a webhook's connection.
+    ///
+    /// # Errors
+    /// 429 past its rate.
+    pub fn admit_webhook(&self, connection: Uuid) -> Result<(), ApiError> {
+        check(&self.webhooks, connection, NonZeroU32::MIN)
+    }
+
     /// Forgets what was believed of a key: it was made or revoked just now.
     pub async fn forget(&self, key: KeyId) {
         self.known.invalidate(&key).await;
@@ -157,6 +167,7 @@ impl IngestKeys {
     pub fn shed(&self) {
         self.requests.retain_recent();
         self.readings.retain_recent();
+        self.webhooks.retain_recent();
     }
 
     async fn find(&self, text: &str) -> Result<Option<Arc<KnownKey>>, ApiError> {
@@ -202,7 +213,11 @@ impl IngestKeys {
     }
 }
 
-fn check(limiter: &Limiter, key: KeyId, n: NonZeroU32) -> Result<(), ApiError> {
+fn check<K: Hash + Eq + Clone>(
+    limiter: &Limiter<K>,
+    key: K,
+    n: NonZeroU32,
+) -> Result<(), ApiError> {
     match limiter.check_key_n(&key, n) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(not_until)) => {

@@ -6,6 +6,7 @@ pub mod issuers;
 pub mod keys;
 pub mod passwords;
 pub mod roles;
+pub mod sign_ins;
 pub mod signing;
 pub mod tokens;
 
@@ -14,6 +15,7 @@ pub use caller::Caller;
 pub use keys::{IngestKey, IngestKeys};
 pub use passwords::Passwords;
 pub use roles::Deed;
+pub use sign_ins::SignIns;
 pub use signing::Signer;
 pub use tokens::{Identity, TokenError, Verifier};
 

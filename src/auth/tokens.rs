@@ -32,6 +32,8 @@ pub struct Identity {
     pub user: UserId,
     /// When the token ends.
     pub expires_at: Timestamp,
+    /// Whether it is of the hub's own sign-in.
+    pub is_own: bool,
 }
 
 /// Why a token is refused.
@@ -112,7 +114,8 @@ impl Verifier {
     pub async fn identify(&self, token: &str) -> Result<Identity, TokenError> {
         let claims = self.claims(token).await?;
         let user = self.user_of(&claims).await?;
-        Ok(Identity { user, expires_at: claims.expires_at })
+        let is_own = claims.issuer == OWN_ISSUER;
+        Ok(Identity { user, expires_at: claims.expires_at, is_own })
     }
 
     /// What the token claims, if it is good.
@@ -143,6 +146,9 @@ impl Verifier {
     async fn user_of(&self, claims: &Claims) -> Result<UserId, TokenError> {
         if claims.issuer == OWN_ISSUER {
             return claims.subject.parse().map_err(|_| TokenError::Invalid);
+        }
+        if claims.subject.contains('\0') {
+            return Err(TokenError::NoAccount); // not every database can be asked for it
         }
         match self.store.user_by_subject(&claims.issuer, &claims.subject).await {
             Ok(Some(user)) => Ok(user.id),

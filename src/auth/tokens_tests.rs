@@ -95,8 +95,11 @@ async fn a_token_of_our_own_names_its_user_until_it_ends() {
         let token = token.clone();
         async move { verifier.identify(&token).await }
     };
-    assert_eq!(verdict_at(now).await, Ok(Identity { user, expires_at }));
-    assert_eq!(verdict_at(expires_at.plus_secs(4)).await, Ok(Identity { user, expires_at }));
+    assert_eq!(verdict_at(now).await, Ok(Identity { user, expires_at, is_own: true }));
+    assert_eq!(
+        verdict_at(expires_at.plus_secs(4)).await,
+        Ok(Identity { user, expires_at, is_own: true })
+    );
     assert_eq!(verdict_at(expires_at.plus_secs(5)).await, Err(TokenError::Expired));
 }
 

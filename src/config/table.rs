@@ -93,7 +93,7 @@ pub const SETTINGS: &[Setting] = &[
         "key-requests",
         "HUB_KEY_REQUESTS",
         "2000",
-        "At most so many requests a second of one key",
+        "At most so many requests a second of one key, or of one connection of The Things Stack",
     ),
     setting(
         "key-readings",

@@ -63,6 +63,12 @@ pub enum ApiError {
     NotFound,
     /// The path is there, the method is not.
     MethodNotAllowed,
+    /// The page may not open a socket.
+    WrongOrigin,
+    /// A WebSocket is needed.
+    UpgradeRequired,
+    /// There is no room for another socket.
+    NoRoom,
     /// The body is not JSON.
     MalformedJson(String),
     /// The body does not open as gzip.
@@ -147,6 +153,9 @@ impl ApiError {
             Self::OrganizationRequired => (S::BAD_REQUEST, "organization_required", "Organization needed", said("this person is a member of several organizations; name one in the header X-Organization-Id")),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Not found", said("there is nothing at this address")),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", said("this address does not take that method")),
+            Self::WrongOrigin => (S::FORBIDDEN, "wrong_origin", "Origin not allowed", said("pages of this origin may not open a socket")),
+            Self::UpgradeRequired => (S::UPGRADE_REQUIRED, "upgrade_required", "WebSocket needed", said("this address takes WebSocket connections alone")),
+            Self::NoRoom => (S::SERVICE_UNAVAILABLE, "no_room", "No room", said("there is no room for another socket; come again later")),
             Self::MalformedJson(at) => (S::BAD_REQUEST, "malformed_json", "Not JSON", format!("the body is not JSON{at}").into()),
             Self::BadGzip => (S::BAD_REQUEST, "bad_gzip", "Not gzip", said("the body says that it is gzip and does not open as such")),
             Self::Invalid(_) => (S::UNPROCESSABLE_ENTITY, "invalid", "Invalid content", said("fields of the body are wrong; see errors")),
@@ -175,6 +184,7 @@ impl ApiError {
                 Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
             }
             Self::Busy | Self::Unavailable => Some(1),
+            Self::NoRoom => Some(5),
             _ => None,
         }
     }

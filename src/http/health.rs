@@ -5,7 +5,10 @@ use std::time::Duration;
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+    },
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -36,12 +39,22 @@ pub async fn ready(State(hub): State<Hub>) -> Response {
     let reason = if hub.is_stopping() { Some("the hub is stopping") } else { reason };
     match reason {
         None => Json(json!({ "status": "ok", "store": hub.store.backend_name() })).into_response(),
-        Some(reason) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(json!({ "status": "unavailable", "reason": reason })),
-        )
-            .into_response(),
+        Some(reason) => unready(reason),
     }
+}
+
+/// A problem like any other, but for `status`, which says in a word what probes look for.
+fn unready(reason: &str) -> Response {
+    let problem = json!({
+        "type": "urn:freshtrack:problem:unavailable",
+        "title": "Unavailable",
+        "status": "unavailable",
+        "code": "unavailable",
+        "detail": reason,
+        "reason": reason,
+    });
+    let headers = [(CONTENT_TYPE, "application/problem+json"), (RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, problem.to_string()).into_response()
 }
 
 /// Numbers for Prometheus. None of them names a tenant.

@@ -11,8 +11,8 @@ use axum::{
     http::{
         HeaderName, HeaderValue, StatusCode,
         header::{
-            CONTENT_LENGTH, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-            X_FRAME_OPTIONS,
+            CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, REFERRER_POLICY,
+            X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     middleware::Next,
@@ -47,6 +47,7 @@ pub async fn around(mut request: Request, next: Next) -> Response {
     let route = route.as_ref().map_or("other", MatchedPath::as_str).to_owned();
     let method = method_name(request.method().as_str());
     let span = tracing::info_span!("request", request.id = %id, method, route);
+    let is_private = request.uri().path().starts_with("/api");
     let body = Lent::of(&mut request);
     let answer = timeout(LONGEST, AssertUnwindSafe(next.run(request)).catch_unwind());
     let mut response = match answer.instrument(span.clone()).await {
@@ -55,6 +56,10 @@ pub async fn around(mut request: Request, next: Next) -> Response {
         Err(_) => ApiError::Unavailable.into_response(),
     };
     finish(&mut response, id);
+    if is_private {
+        // answers hold tenants' data, and tokens
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     let status = response.status();
     if let Some(rest) = body.filter(|_| status.is_client_error() || status.is_server_error()) {
         rest.drain().await;

@@ -18,6 +18,9 @@ use crate::{
     wire::{CelsiusOut, InstantOut, PercentOut},
 };
 
+/// The most frames on a page: each may carry a long decoded payload.
+const MOST_FRAMES: u16 = 50;
+
 /// Which readings are wanted: from (inclusive) to (exclusive), by the sensor's time.
 #[derive(Deserialize)]
 pub struct ReadingsIn {
@@ -133,7 +136,8 @@ pub async fn frames(
     Query(page): Query<PageIn>,
 ) -> Result<Json<Listed<FrameOut>>, ApiError> {
     caller.may(Deed::Read)?;
-    let page = page.page()?;
+    let mut page = page.page()?;
+    page.limit = page.limit.min(MOST_FRAMES);
     hub.store.unit(caller.org, unit).await?.ok_or(ApiError::NotFound)?;
     let page = hub.store.uplinks_of_unit(caller.org, unit, page).await?;
     Ok(Json(Listed::of(page, FrameOut::from)))

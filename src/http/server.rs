@@ -3,7 +3,15 @@
 //! axum's own `serve` sets no time for headers, so a client that sends a byte a second would hold its connection
 //! for ever; hence hyper here by hand.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -33,7 +41,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// Serves until `stop`, then lets what is in flight finish, for at most `patience`.
+/// Serves until `stop`, then lets what is in flight finish, for at most `patience`; then it is cut off.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -42,11 +50,12 @@ pub async fn serve(
     patience: Duration,
 ) {
     let places = Arc::new(Semaphore::new(most));
-    let open = TaskTracker::new();
+    let (open, cut) = (TaskTracker::new(), CancellationToken::new());
     while let Some((stream, peer, place)) = next(&listener, &places, &stop).await {
-        let (router, stop) = (router.clone(), stop.clone());
+        let connection = connection(stream, peer, router.clone(), stop.clone());
+        let cut = cut.clone();
         open.spawn(async move {
-            connection(stream, peer, router, stop).await;
+            cut.run_until_cancelled(connection).await;
             drop(place);
         });
     }
@@ -54,6 +63,8 @@ pub async fn serve(
     open.close();
     if timeout(patience, open.wait()).await.is_err() {
         tracing::warn!("requests were cut off: they took longer than the hub may wait at its end");
+        cut.cancel();
+        open.wait().await;
     }
 }
 
@@ -81,10 +92,14 @@ async fn next(
     }
 }
 
-/// Serves one connection until it ends; once it is time to stop, until the request in flight is answered.
+/// Serves one connection until it ends; once it is time to stop, until the request in flight is answered. One that
+/// has not asked for anything yet is dropped then: hyper would wait for its first request.
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
     stream.set_nodelay(true).ok(); // an answer is small and must not wait for the next
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&has_asked);
     let service = service_fn(move |request: Request<Incoming>| {
+        asks.store(true, Ordering::Relaxed);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(Peer(peer)));
         router.clone().oneshot(request)
@@ -100,6 +115,9 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: C
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
+            if !has_asked.load(Ordering::Relaxed) {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -72,33 +72,39 @@ impl MeOut {
 /// Signs somebody in. Whether the address is unknown or the password wrong looks and takes the same.
 ///
 /// # Errors
-/// 401 `bad_credentials`; 429 after too many failures of the address or the e-mail.
+/// 401 `bad_credentials`; 429 after too many failures from the place or with the e-mail.
 pub async fn sign_in(
     State(hub): State<Hub>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     body::Json(asked): body::Json<SignInIn>,
 ) -> Result<Json<TokenOut>, ApiError> {
     let email: String = asked.email.trim().to_lowercase().chars().take(LONGEST_EMAIL).collect();
-    let waits = [hub.failed_by_email.wait(&email), hub.failed_by_address.wait(&peer.0.ip())];
-    if let Some(wait) = waits.into_iter().flatten().max() {
-        return Err(ApiError::TooManyRequests(wait));
+    let taken = hub.sign_ins.take(&email, peer.0.ip()).map_err(ApiError::TooManyRequests)?;
+    let user = user_of(&hub, &email, asked.password).await;
+    if user != Err(ApiError::BadCredentials) {
+        taken.give_back();
     }
-    let user = hub.store.user_by_email(&email).await?;
+    token_of(&hub, user?).await
+}
+
+async fn user_of(hub: &Hub, email: &str, password: String) -> Result<UserId, ApiError> {
+    if email.chars().any(char::is_control) {
+        return Err(ApiError::BadCredentials); // nobody's, and not every database can be asked for it
+    }
+    let user = hub.store.user_by_email(email).await?;
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
-    let right = hub.passwords.is_right(asked.password, hash).await?;
-    let Some(user) = user.filter(|_| right) else {
-        hub.failed_by_email.failed(email);
-        hub.failed_by_address.failed(peer.0.ip());
-        return Err(ApiError::BadCredentials);
-    };
-    token_of(&hub, user.id).await
+    let right = hub.passwords.is_right(password, hash).await?;
+    user.filter(|_| right).map(|user| user.id).ok_or(ApiError::BadCredentials)
 }
 
 /// Gives a fresh token for one that is still good.
 ///
 /// # Errors
-/// 401 without a good token.
+/// 401 without a good token of the hub's own: an issuer's session must not outlive what the issuer says.
 pub async fn refresh(State(hub): State<Hub>, caller: SignedIn) -> Result<Json<TokenOut>, ApiError> {
+    if !caller.identity.is_own {
+        return Err(ApiError::Unauthorized);
+    }
     token_of(&hub, caller.identity.user).await
 }
 

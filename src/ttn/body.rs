@@ -13,6 +13,13 @@ use crate::{
     http::{devices::dev_eui, error::ApiError, instant},
 };
 
+/// The most that a radio frame carries, in bytes.
+const LONGEST_PAYLOAD: usize = 255;
+/// The longest session key id, in bytes.
+const LONGEST_SESSION: usize = 256;
+/// The longest decoded payload that is kept and read, in bytes.
+const LONGEST_DECODED: usize = 16 * 1024;
+
 /// One message of the network.
 #[derive(Debug, Deserialize)]
 pub struct Message {
@@ -46,34 +53,29 @@ impl Message {
     /// The radio frame in it; `None` for a message of another kind.
     ///
     /// # Errors
-    /// 422 for a frame that names no sensor, or whose payload or time cannot be read.
+    /// 422 for a frame that names no sensor, or whose payload, session, counter or time cannot be taken.
     pub fn uplink(self, org: OrgId, now: Timestamp) -> Result<Option<Uplink>, ApiError> {
         let Some(frame) = self.uplink_message else { return Ok(None) };
         let eui = self.end_device_ids.and_then(|ids| ids.dev_eui);
         let eui = eui.as_deref().and_then(dev_eui).ok_or_else(no_eui)?;
         let at = frame.received_at.as_deref().or(self.received_at.as_deref());
         let recorded_at = at.map_or(Some(now), instant::parse).ok_or_else(bad_time)?;
-        let payload = STANDARD
-            .decode(frame.frm_payload.as_deref().unwrap_or_default())
-            .map_err(|_| bad_payload())?;
-        let session = frame.session_key_id.unwrap_or_default();
-        if session.len() > 256 {
-            return Err(ApiError::field(
-                "/uplink_message/session_key_id",
-                "too_long",
-                "the session key id is too long",
-            ));
+        let payload = payload(frame.frm_payload.as_deref().unwrap_or_default())?;
+        let session = session(frame.session_key_id.unwrap_or_default())?;
+        let f_cnt = frame.f_cnt.unwrap_or(0);
+        if f_cnt < 0 {
+            return Err(bad_counter());
         }
         let payload_hash = if session.is_empty() { hash(frame.f_port, &payload) } else { [0; 32] };
         Ok(Some(Uplink {
             org,
             dev_eui: eui,
             session,
-            f_cnt: frame.f_cnt.unwrap_or(0),
+            f_cnt,
             payload_hash,
             f_port: frame.f_port,
             payload,
-            decoded_payload: frame.decoded_payload.map(|json| json.get().to_owned()),
+            decoded_payload: frame.decoded_payload.and_then(|json| kept(&json)),
             recorded_at,
             received_at: now,
             rssi_dbm: best(frame.rx_metadata.unwrap_or_default()),
@@ -81,6 +83,22 @@ impl Message {
             unit: None,
         }))
     }
+}
+
+/// The bytes of a payload, no more than a radio frame can carry.
+fn payload(text: &str) -> Result<Vec<u8>, ApiError> {
+    let payload = STANDARD.decode(text).ok().filter(|payload| payload.len() <= LONGEST_PAYLOAD);
+    payload.ok_or_else(bad_payload)
+}
+
+fn session(text: String) -> Result<String, ApiError> {
+    let good = text.len() <= LONGEST_SESSION && !text.chars().any(char::is_control);
+    good.then_some(text).ok_or_else(bad_session)
+}
+
+/// The decoded payload as it is stored; one that is too long to be a frame's is as if it were not there.
+fn kept(json: &RawValue) -> Option<String> {
+    (json.get().len() <= LONGEST_DECODED).then(|| json.get().to_owned())
 }
 
 /// What tells frames of one counter apart where no session does.
@@ -110,5 +128,64 @@ fn bad_time() -> ApiError {
 }
 
 fn bad_payload() -> ApiError {
-    ApiError::field("/uplink_message/frm_payload", "bad_payload", "frm_payload must be base64")
+    ApiError::field(
+        "/uplink_message/frm_payload",
+        "bad_payload",
+        "frm_payload must be base64 of at most 255 bytes",
+    )
+}
+
+fn bad_session() -> ApiError {
+    ApiError::field(
+        "/uplink_message/session_key_id",
+        "bad_session",
+        "session_key_id must be at most 256 bytes, none a control character",
+    )
+}
+
+fn bad_counter() -> ApiError {
+    ApiError::field("/uplink_message/f_cnt", "bad_f_cnt", "f_cnt must not be negative")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn uplink(name: &str, value: Value) -> Result<Uplink, ApiError> {
+        let mut body = json!({
+            "end_device_ids": { "dev_eui": "0011223344556677" },
+            "uplink_message": { "session_key_id": "AX", "f_cnt": 1, "frm_payload": "AQI=" },
+        });
+        body["uplink_message"][name] = value;
+        let message: Message = serde_json::from_value(body).unwrap();
+        message.uplink(OrgId(Uuid::nil()), Timestamp::default()).map(Option::unwrap)
+    }
+
+    #[test]
+    fn what_no_frame_can_hold_is_refused() {
+        let cases = [
+            ("session_key_id", json!("a\0b"), "bad_session"),
+            ("session_key_id", json!("x".repeat(257)), "bad_session"),
+            ("frm_payload", json!(STANDARD.encode([7; 256])), "bad_payload"),
+            ("f_cnt", json!(-1), "bad_f_cnt"),
+        ];
+        for (name, value, code) in cases {
+            let ApiError::Invalid(errors) = uplink(name, value).unwrap_err() else { panic!() };
+            assert_eq!(errors[0].code, code);
+        }
+        assert_eq!(
+            uplink("frm_payload", json!(STANDARD.encode([7; 255]))).unwrap().payload.len(),
+            255
+        );
+    }
+
+    #[test]
+    fn a_decoded_payload_is_kept_up_to_a_length() {
+        let kept = |length: usize| uplink("decoded_payload", json!("x".repeat(length - 2)));
+        assert!(kept(LONGEST_DECODED).unwrap().decoded_payload.is_some());
+        assert!(kept(LONGEST_DECODED + 1).unwrap().decoded_payload.is_none());
+    }
 }

@@ -61,6 +61,9 @@ const HOTTEST_PROBE: i64 = 400_000;
 /// The coldest that either is believed, in thousandths.
 const COLDEST: i64 = -200_000;
 
+/// So many readings out of a sensor's memory are read of one frame: more do not fit into one.
+const MOST_HISTORY: usize = 64;
+
 /// A battery between these reads volts where its name says neither volts nor percent, in thousandths.
 const VOLTS: std::ops::RangeInclusive<i64> = 1_500..=4_300;
 
@@ -226,7 +229,7 @@ impl<'a> Payload<'a> {
             let first = item.temperatures().into_iter().next()?;
             Some(Measured { humidity, at, ..first })
         };
-        items.iter().filter_map(read).collect()
+        items.iter().take(MOST_HISTORY).filter_map(read).collect()
     }
 }
 

@@ -19,18 +19,21 @@ use uuid::Uuid;
 use self::{body::Message, fields::Decoded};
 use crate::{
     app::Hub,
-    auth::{caller::bearer, is_secret},
+    auth::{attempts::origin_of, caller::bearer, is_secret},
     http::{asked::Id, body as bodies, error::ApiError, server::Peer},
 };
 
 /// The header that carries a connection's secret.
 pub const SECRET_HEADER: &str = "X-Webhook-Secret";
 
+/// The longest body of a webhook, compressed or not, in bytes. The network's own are a few thousand.
+const BODY_LIMIT: usize = 256 * 1024;
+
 /// Takes in a webhook: an uplink is kept and read, everything else is passed over.
 ///
 /// # Errors
-/// 401 without the connection's secret, 400, 413, 415, 422 for a body that is none of the network's, 503 when it
-/// could not be stored.
+/// 401 without the connection's secret, 429 past its rate, 400, 413, 415, 422 for a body that is none of the
+/// network's, 503 when it could not be stored.
 pub async fn webhook(
     State(hub): State<Hub>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -39,11 +42,12 @@ pub async fn webhook(
 ) -> Result<StatusCode, ApiError> {
     let (parts, body) = request.into_parts();
     let connection = admit(&hub, peer, id, &parts.headers).await?;
+    hub.keys.admit_webhook(connection.id)?;
     if bodies::media_type(&parts.headers).as_deref() != Some("application/json") {
         return Err(ApiError::UnsupportedMediaType("application/json"));
     }
-    let bytes = bodies::read(&parts.headers, body, bodies::INGEST_LIMIT).await?;
-    let bytes = bodies::open(&parts.headers, bytes, bodies::INGEST_LIMIT).await?;
+    let bytes = bodies::read(&parts.headers, body, BODY_LIMIT).await?;
+    let bytes = bodies::open(&parts.headers, bytes, BODY_LIMIT).await?;
     let message: Message = bodies::parse(&bytes)?;
     if let Some(uplink) = message.uplink(connection.org, hub.clock.now())? {
         take_in(&hub, &uplink).await?;
@@ -68,10 +72,8 @@ async fn admit(
     if let Some(connection) = connection.filter(|_| good) {
         return Ok(connection);
     }
-    let origin = peer.0.ip();
-    let wait = hub.wrong_secrets.wait(&origin);
-    hub.wrong_secrets.failed(origin);
-    Err(wait.map_or(ApiError::BadSecret, ApiError::TooManyRequests))
+    hub.wrong_secrets.take(origin_of(peer.0.ip())).map_err(ApiError::TooManyRequests)?;
+    Err(ApiError::BadSecret)
 }
 
 async fn take_in(hub: &Hub, uplink: &Uplink) -> Result<(), ApiError> {

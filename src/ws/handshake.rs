@@ -24,6 +24,7 @@ use super::{
     sessions::Seat,
     settings::{RECEIVE_BUFFER, SEND_BUFFER},
 };
+use crate::http::error::ApiError;
 
 /// The subprotocol that some clients name; the protocol is the same without a name.
 const JSON_PROTOCOL: &str = "centrifuge-json";
@@ -32,21 +33,15 @@ const JSON_PROTOCOL: &str = "centrifuge-json";
 /// when there is no room.
 pub(crate) async fn connect(State(realtime): State<Realtime>, mut request: Request) -> Response {
     if !realtime.0.settings.origins.allow(request.headers()) {
-        return (StatusCode::FORBIDDEN, "this origin may not connect\n").into_response();
+        return ApiError::WrongOrigin.into_response();
     }
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let Some((upgrade, accept)) = upgrade.zip(accept_key(request.headers())) else {
         let version = [(SEC_WEBSOCKET_VERSION, "13"), (UPGRADE, "websocket")];
-        return (StatusCode::UPGRADE_REQUIRED, version, "a WebSocket is needed here\n")
-            .into_response();
+        return (version, ApiError::UpgradeRequired).into_response();
     };
     let Some(seat) = realtime.0.sessions.seat() else {
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            [("Retry-After", "5")],
-            "no room for another socket\n",
-        )
-            .into_response();
+        return ApiError::NoRoom.into_response();
     };
     let answer = switching(&accept, names_json(request.headers()));
     tokio::spawn(async move {

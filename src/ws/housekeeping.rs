@@ -18,10 +18,28 @@ const TICKS_A_REPORT: u32 = 4;
 /// After so many summaries histories are aged.
 const TICKS_AN_AGEING: u32 = 120;
 
-/// Starts the task. It ends when nothing else holds `shared`.
+/// How often it is asked whether those who hear an organization are members still: another process may have
+/// removed them.
+const MEMBERS_EVERY: Duration = Duration::from_secs(5);
+
+/// Starts the tasks. They end when nothing else holds `shared`.
 pub(crate) fn start(shared: &Arc<Shared>) {
-    let shared = Arc::downgrade(shared);
-    tokio::spawn(run(shared));
+    tokio::spawn(run(Arc::downgrade(shared)));
+    tokio::spawn(watch_members(Arc::downgrade(shared)));
+}
+
+async fn watch_members(shared: Weak<Shared>) {
+    let mut ticks = interval(MEMBERS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        for (user, org) in shared.sessions.heard() {
+            if shared.access.is_member(user, org).await == Ok(false) {
+                shared.sessions.revoke(org, user);
+            }
+        }
+    }
 }
 
 async fn run(shared: Weak<Shared>) {

@@ -38,6 +38,8 @@ pub use origin::{BadOrigin, Origins};
 pub use sessions::Sessions;
 pub use settings::SocketSettings;
 
+use crate::http::error::ApiError;
+
 /// What every socket shares. Clones share it.
 #[derive(Clone)]
 pub struct Realtime(Arc<Shared>);
@@ -77,5 +79,6 @@ impl Realtime {
 
 /// The socket's route, to be merged into the hub's own.
 pub fn routes<S: Clone + Send + Sync + 'static>(realtime: Realtime) -> Router<S> {
-    Router::new().route("/connection/websocket", get(handshake::connect)).with_state(realtime)
+    let connect = get(handshake::connect).fallback(async || ApiError::MethodNotAllowed);
+    Router::new().route("/connection/websocket", connect).with_state(realtime)
 }

@@ -1,7 +1,7 @@
 //! The register of sockets: who is here, what each hears, and how some of them are told to leave.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -125,6 +125,20 @@ impl Sessions {
     /// Ends what a member hears of the organization; the client subscribes again and is judged by its new role.
     pub fn role_changed(&self, org: OrgId, user: UserId) {
         self.end(org, user, SUBSCRIBE_AGAIN);
+    }
+
+    /// Who hears which organization.
+    pub(crate) fn heard(&self) -> HashSet<(UserId, OrgId)> {
+        let listeners: Vec<_> = {
+            let register = self.register();
+            let signed_in = register.of_users.iter();
+            signed_in.map(|((user, _), listener)| (*user, Arc::clone(listener))).collect()
+        };
+        let mut heard = HashSet::new();
+        for (user, listener) in listeners {
+            heard.extend(listener.held().channels.iter().map(|(_, org)| (user, *org)));
+        }
+        heard
     }
 
     /// Closes all sockets with 3001 and waits until they are gone, but not longer than `within`. No new ones are

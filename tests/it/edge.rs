@@ -1,5 +1,6 @@
 //! The edge: what is answered to good, bad and hostile requests by the running binary.
 
+mod bounds;
 mod hostile;
 mod ingest;
 mod people;

@@ -7,8 +7,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt as _, stream};
-use hub_actors::Channels;
 use hub_domain::{DeviceId, OrgId, SiteId, SourceId, UnitId};
 use hub_store::{Store, records::Device};
 use moka::future::Cache;
@@ -16,14 +14,12 @@ use moka::future::Cache;
 use super::item::{Item, Rejection, Target};
 use crate::{auth::IngestKey, http::error::ApiError};
 
-/// Units remembered: a unit never changes its organization or site.
+/// Units remembered, for so long, each for its own organization alone.
 const UNITS: u64 = 500_000;
+const UNITS_FOR: Duration = Duration::from_secs(60);
 /// Devices remembered, for so long: they may come to another unit.
 const DEVICES: u64 = 500_000;
 const DEVICES_FOR: Duration = Duration::from_secs(10);
-
-/// Units that are asked for at once. Each is asked for once in the life of the process.
-const AT_ONCE: usize = 16;
 
 /// Where one reading belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +33,7 @@ pub struct Place {
 /// Finds the places of readings.
 pub struct Places {
     store: Store,
-    channels: Channels,
-    units: Cache<UnitId, (OrgId, SiteId)>,
-    sites: Cache<SiteId, OrgId>,
+    units: Cache<(OrgId, UnitId), SiteId>,
     devices: Cache<DeviceId, Sensor>,
     by_eui: Cache<(OrgId, String), Sensor>,
 }
@@ -58,24 +52,22 @@ impl From<Device> for Sensor {
     }
 }
 
-/// What is known of all that one request names.
+/// What is known of all that one request names: only what is the key's organization's.
 #[derive(Default)]
 struct Known {
-    units: HashMap<UnitId, (OrgId, SiteId)>,
+    units: HashMap<UnitId, SiteId>,
     devices: HashMap<DeviceId, Sensor>,
     by_eui: HashMap<String, Sensor>,
 }
 
 impl Places {
-    /// Places as in this store. Where live units are is asked of `channels`, which costs no query.
+    /// Places as in this store.
     #[must_use]
-    pub fn new(store: Store, channels: Channels) -> Self {
+    pub fn new(store: Store) -> Self {
         let devices = || Cache::builder().max_capacity(DEVICES).time_to_live(DEVICES_FOR);
         Self {
             store,
-            channels,
-            sites: Cache::builder().max_capacity(UNITS).build(),
-            units: Cache::builder().max_capacity(UNITS).build(),
+            units: Cache::builder().max_capacity(UNITS).time_to_live(UNITS_FOR).build(),
             devices: devices().build(),
             by_eui: Cache::builder().max_capacity(DEVICES).time_to_live(DEVICES_FOR).build(),
         }
@@ -112,7 +104,7 @@ impl Places {
             .filter_map(|target| target.unit)
             .chain(sensors.filter_map(|sensor| sensor.unit))
             .collect();
-        self.find_units(units, &mut known.units).await?;
+        self.find_units(org, units, &mut known.units).await?;
         Ok(known)
     }
 
@@ -166,38 +158,25 @@ impl Places {
 
     async fn find_units(
         &self,
+        org: OrgId,
         units: HashSet<UnitId>,
-        known: &mut HashMap<UnitId, (OrgId, SiteId)>,
+        known: &mut HashMap<UnitId, SiteId>,
     ) -> Result<(), ApiError> {
         let mut asked = Vec::new();
         for unit in units {
-            match self.units.get(&unit).await {
-                Some(home) => drop(known.insert(unit, home)),
+            match self.units.get(&(org, unit)).await {
+                Some(site) => drop(known.insert(unit, site)),
                 None => asked.push(unit),
             }
         }
-        let mut found = stream::iter(asked)
-            .map(|unit| async move { (unit, self.home(unit).await) })
-            .buffer_unordered(AT_ONCE);
-        while let Some((unit, home)) = found.next().await {
-            if let Some(home) = home? {
-                self.units.insert(unit, home).await;
-                known.insert(unit, home);
-            }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        for (unit, site) in self.store.resolve_units(org, &asked).await? {
+            self.units.insert((org, unit), site).await;
+            known.insert(unit, site);
         }
         Ok(())
-    }
-
-    async fn home(&self, unit: UnitId) -> Result<Option<(OrgId, SiteId)>, ApiError> {
-        let Some(site) = self.channels.site_of(unit) else {
-            return Ok(self.store.site_of_unit(unit).await?);
-        };
-        if let Some(org) = self.sites.get(&site).await {
-            return Ok(Some((org, site)));
-        }
-        let Some(found) = self.store.find_site(site).await? else { return Ok(None) };
-        self.sites.insert(site, found.org).await;
-        Ok(Some((found.org, site)))
     }
 }
 
@@ -250,10 +229,7 @@ impl Known {
     }
 
     fn is_in_reach(&self, key: IngestKey, unit: UnitId) -> bool {
-        let home = self.units.get(&unit);
-        home.is_some_and(|(org, site)| {
-            *org == key.org && key.site.is_none_or(|bound| bound == *site)
-        })
+        self.units.get(&unit).is_some_and(|site| key.site.is_none_or(|bound| bound == *site))
     }
 }
 

@@ -188,7 +188,7 @@ fn identity(token: &str) -> Result<Identity, TokenError> {
         "away" => return Err(TokenError::Unavailable),
         _ => return Err(TokenError::Invalid),
     };
-    Ok(Identity { user, expires_at: NOW.plus_secs(secs.parse().unwrap()) })
+    Ok(Identity { user, expires_at: NOW.plus_secs(secs.parse().unwrap()), is_own: true })
 }
 
 impl Access for StandIn {

@@ -262,6 +262,18 @@ async fn an_expired_connection_is_closed_and_a_refreshed_one_lives() {
 }
 
 #[tokio::test]
+async fn a_member_who_was_removed_elsewhere_hears_no_more() {
+    let fixture = fixture().await;
+    let (mut ann, _) = fixture.listening("ann").await;
+    let (mut bob, _) = fixture.listening("bob").await;
+    fixture.access.members.lock().unwrap().remove(&(ANN, ORG));
+    let Event::Other(push) = ann.next().await.unwrap() else { panic!("an event before the end") };
+    assert_eq!(push["push"]["unsubscribe"]["code"], 2000, "{push}");
+    fixture.publish(1, 1);
+    bob.publication_where(SOON, |p| p.data["unit"]["seq"] == 1).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_removed_member_hears_no_more_and_others_do() {
     let fixture = fixture().await;
     let (mut ann, _) = fixture.listening("ann").await;

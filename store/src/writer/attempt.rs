@@ -69,11 +69,11 @@ pub(super) trait Session: Send {
         &mut self,
         rows: &[Row<'_>],
     ) -> impl Future<Output = Result<HashSet<RowKey>, sqlx::Error>> + Send;
-    /// The stored readings of the same keys.
+    /// The stored readings of the same keys, and whether each is flagged as late.
     fn stored(
         &mut self,
         rows: &[Row<'_>],
-    ) -> impl Future<Output = Result<HashMap<RowKey, Reading>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<HashMap<RowKey, (Reading, bool)>, sqlx::Error>> + Send;
     /// Updates alerts; gives how many events each had before.
     fn update_alerts(
         &mut self,
@@ -276,7 +276,8 @@ async fn write_fresh<S: Session>(session: &mut S, live: &[&UnitCommit]) -> Resul
     // Some were there, though their units' memories say otherwise. Which, is asked once the transaction is undone.
     session.rollback().await;
     let mut conflicts = twice_in(&rows);
-    conflicts.extend(session.stored(&rows).await?.into_keys().map(|(unit, _)| unit));
+    let judged = session.stored(&rows).await?.into_iter().filter(|(_, (_, is_late))| !is_late);
+    conflicts.extend(judged.map(|((unit, _), _)| unit));
     Err(Halt::Conflicts(conflicts))
 }
 
@@ -306,7 +307,7 @@ async fn write_past<S: Session>(
     for (row, is_late) in rows.iter().zip(is_late) {
         let fate = match stored.get(&row.key()) {
             _ if is_late => PastFate::Late,
-            Some(first) if is_same(first, row.reading) => PastFate::Duplicate,
+            Some((first, _)) if is_same(first, row.reading) => PastFate::Duplicate,
             Some(_) => PastFate::Conflicting,
             None => return Err(Halt::Failed(sqlx::Error::RowNotFound)),
         };

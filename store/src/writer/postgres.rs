@@ -81,7 +81,7 @@ const STORED: &str = concat!(
     LATERAL (
         SELECT ",
     reading_columns!(),
-    " FROM readings
+    ", is_late FROM readings
         WHERE unit_id = unit AND source_id = source AND channel = name AND recorded_at = at AND sequence = nth
         LIMIT 1
     ) AS stored"
@@ -242,7 +242,10 @@ impl Session for PostgresSession {
         rows.iter().map(postgres_key).collect()
     }
 
-    async fn stored(&mut self, rows: &[Row<'_>]) -> Result<HashMap<RowKey, Reading>, sqlx::Error> {
+    async fn stored(
+        &mut self,
+        rows: &[Row<'_>],
+    ) -> Result<HashMap<RowKey, (Reading, bool)>, sqlx::Error> {
         let query = sqlx::query(STORED)
             .bind(column(rows, |row| row.unit.0))
             .bind(column(rows, |row| row.reading.point.source.0))
@@ -250,7 +253,8 @@ impl Session for PostgresSession {
             .bind(column(rows, |row| row.reading.recorded_at.as_millis()))
             .bind(column(rows, |row| row.reading.sequence));
         let rows = self.all(query).await?;
-        let keyed = |row| Ok((postgres_key(row)?, postgres_reading(row)?.1));
+        let keyed =
+            |row: &PgRow| Ok((postgres_key(row)?, (postgres_reading(row)?.1, row.try_get(12)?)));
         rows.iter().map(keyed).collect()
     }
 

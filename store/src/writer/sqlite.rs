@@ -67,7 +67,7 @@ const INSERT_PAST: &str = insert_readings!(
 const STORED: &str = concat!(
     "SELECT ",
     reading_columns!(),
-    " FROM json_each($1) CROSS JOIN readings
+    ", is_late FROM json_each($1) CROSS JOIN readings
     WHERE unit_id = unhex(value ->> 1) AND source_id = unhex(value ->> 2) AND channel = value ->> 3
         AND recorded_at = value ->> 4 AND sequence = value ->> 5"
 );
@@ -198,12 +198,16 @@ impl Session for SqliteSession {
         rows.iter().map(sqlite_key).collect()
     }
 
-    async fn stored(&mut self, rows: &[Row<'_>]) -> Result<HashMap<RowKey, Reading>, sqlx::Error> {
+    async fn stored(
+        &mut self,
+        rows: &[Row<'_>],
+    ) -> Result<HashMap<RowKey, (Reading, bool)>, sqlx::Error> {
         if self.connection.is_none() {
             self.connection = Some(self.pool.acquire().await?);
         }
         let rows = self.all(STORED, readings(rows)).await?;
-        let keyed = |row| Ok((sqlite_key(row)?, sqlite_reading(row)?.1));
+        let keyed =
+            |row: &SqliteRow| Ok((sqlite_key(row)?, (sqlite_reading(row)?.1, row.try_get(12)?)));
         rows.iter().map(keyed).collect()
     }
 

@@ -152,6 +152,21 @@ pub(crate) async fn a_reading_that_was_not_fresh_is_a_conflict_of_its_unit_alone
     assert_eq!(world.count_readings(org, units[1].id).await, 1);
 }
 
+pub(crate) async fn a_late_reading_that_is_judged_after_all_is_taken_over(world: &World) {
+    let (org, site, units) = world.units(2).await;
+    let of = |index: usize| reading(units[index].id, NOON, 4_000);
+    let late = UnitCommit { past: vec![of(0)], ..commit(org, site, units[0].id) };
+    let fresh =
+        |index: usize| UnitCommit { fresh: vec![of(index)], ..commit(org, site, units[index].id) };
+    assert!(all(world, vec![late, fresh(1)]).await.iter().all(Result::is_ok));
+    let outcomes = all(world, vec![fresh(0), fresh(1)]).await;
+    assert!(outcomes[0].is_ok() && is_conflict(&outcomes[1], units[1].id), "{outcomes:?}");
+    let page = crate::world::page(9);
+    let stored =
+        world.store.readings(org, units[0].id, NOON, NOON.plus_secs(1), page).await.unwrap();
+    assert_eq!(stored.items.iter().map(|stored| stored.is_late).collect::<Vec<_>>(), [false]);
+}
+
 pub(crate) async fn a_reading_said_twice_as_fresh_is_a_conflict(world: &World) {
     let (org, site, units) = world.units(2).await;
     let twice = vec![reading(units[0].id, NOON, 4_000), reading(units[0].id, NOON, 5_000)];

@@ -73,6 +73,7 @@ on_every_backend! {
         a_unit_moved_by_another_is_left_out_alone,
         a_site_taken_over_takes_no_more_commits,
         a_reading_that_was_not_fresh_is_a_conflict_of_its_unit_alone,
+        a_late_reading_that_is_judged_after_all_is_taken_over,
         a_reading_said_twice_as_fresh_is_a_conflict,
         late_readings_duplicates_and_contradictions_are_told_apart,
         nothing_of_a_conflicted_unit_is_written,

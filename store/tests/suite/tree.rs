@@ -63,6 +63,8 @@ pub(crate) async fn nobody_reads_or_builds_on_what_is_anothers(world: &World) {
     assert_eq!(store.device(other, sensor.id).await.unwrap(), None);
     assert_eq!(store.device_by_eui(other, "00000000000000AA").await.unwrap(), None);
     assert_eq!(store.resolve_devices(other, &[sensor.id]).await.unwrap(), []);
+    assert_eq!(store.resolve_units(other, &[units[0].id]).await.unwrap(), []);
+    assert_eq!(store.resolve_units(org, &[units[0].id]).await.unwrap(), [(units[0].id, site)]);
     assert_eq!(store.effective_rule(other, units[0].id).await.unwrap(), None);
     assert_eq!(all_pages(|page| store.units(other, Some(site), page)).await, []);
     assert_eq!(all_pages(|page| store.devices(other, Some(units[0].id), page)).await, []);

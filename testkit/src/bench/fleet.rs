@@ -124,7 +124,8 @@ impl Fleet {
         readings: u64,
     ) -> Pace {
         let (key, units) = (self.key.clone(), self.units.clone());
-        Pace { port: hub.port(), key, units, begins_ms, step_us, readings, senders: 32 }
+        let (port, counts_from_ms) = (hub.port(), begins_ms);
+        Pace { port, key, units, begins_ms, step_us, readings, senders: 32, counts_from_ms }
     }
 }
 

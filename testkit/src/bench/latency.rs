@@ -8,6 +8,7 @@ use super::delays::{Delays, as_f64, max_ms, quantile_ms};
 use super::figures::{Figure, Target};
 use super::fleet::Fleet;
 use super::lab::Lab;
+use super::pace::Pace;
 use super::usage;
 
 const SITES: usize = 50;
@@ -34,7 +35,8 @@ pub(super) async fn measure(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     crowd.listener().begin(counted_ms.0 * 1_000_000, counted_ms.1 * 1_000_000);
     let readings = u64::try_from(warm_up_ms + span_ms)? * RATE / 1000;
     let cpu_before = (usage::cpu_secs(process)?, lab.postgres_cpu_secs()?, usage::own_cpu_secs());
-    let answered = fleet.pace(&hub, begins_ms, 1000, readings).keep()?;
+    let pace = fleet.pace(&hub, begins_ms, 1000, readings);
+    let answered = Pace { counts_from_ms: counted_ms.0, ..pace }.keep()?;
     std::thread::sleep(std::time::Duration::from_millis(500)); // what is under way arrives, or is missing below
     let secs = as_f64(readings) / as_f64(RATE);
     let cores = [

@@ -29,6 +29,8 @@ pub(super) struct Pace {
     pub(super) readings: u64,
     /// Connections that share them out.
     pub(super) senders: u64,
+    /// Answers to readings before this instant, in unix milliseconds, are not counted.
+    pub(super) counts_from_ms: i64,
 }
 
 impl Pace {
@@ -62,7 +64,9 @@ impl Pace {
             batch.stamp(meant_ns / 1_000_000);
             sleep_until(meant_ns);
             wire.post(&batch)?;
-            record(&mut answered, unix_ns() - meant_ns);
+            if meant_ns >= self.counts_from_ms * 1_000_000 {
+                record(&mut answered, unix_ns() - meant_ns);
+            }
         }
         Ok(answered)
     }

@@ -24,7 +24,7 @@ const PAYLOAD: usize = 200;
 const NCHAN_MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
 /// Messages of a saturating sender that may be under way: enough to keep a server busy, few enough to drop none.
-const WINDOW: u64 = 64;
+pub(super) const WINDOW: usize = 64;
 
 /// The other servers that can be measured here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl Rival {
         let mut publisher = Publisher::connect(self)?;
         let (begun, mut sent) = (Instant::now(), 0);
         while begun.elapsed() < span {
-            if sent * sockets > crowd.listener().messages + WINDOW * sockets {
+            if sent * sockets > crowd.listener().messages + WINDOW as u64 * sockets {
                 std::thread::sleep(Duration::from_micros(200));
                 continue;
             }

@@ -1,0 +1,104 @@
+//! How often somebody may fail to sign in.
+//!
+//! The narrow budget is that of one e-mail address tried from one place: whoever fails there locks nobody else out.
+//! Two wide ones bound what one place can try at all, and what all places can try at one e-mail address.
+
+use std::{net::IpAddr, time::Duration};
+
+use super::attempts::{Attempts, origin_of};
+
+/// Failures in a window: of an e-mail from one place, of one place, of an e-mail.
+const TOGETHER: u32 = 10;
+const BY_PLACE: u32 = 300;
+const BY_EMAIL: u32 = 100;
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// The budgets of failed sign-ins.
+#[derive(Debug)]
+pub struct SignIns {
+    together: Attempts<(String, IpAddr)>,
+    by_place: Attempts<IpAddr>,
+    by_email: Attempts<String>,
+}
+
+/// An attempt taken from the budgets. It counts as failed unless it is given back.
+#[derive(Debug)]
+pub struct Taken<'a> {
+    budgets: &'a SignIns,
+    email: String,
+    place: IpAddr,
+}
+
+impl SignIns {
+    /// Full budgets.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            together: Attempts::new(TOGETHER, WINDOW),
+            by_place: Attempts::new(BY_PLACE, WINDOW),
+            by_email: Attempts::new(BY_EMAIL, WINDOW),
+        }
+    }
+
+    /// Takes one attempt at `email` from `address`.
+    ///
+    /// # Errors
+    /// With the time to wait, when a budget is spent.
+    pub fn take(&self, email: &str, address: IpAddr) -> Result<Taken<'_>, Duration> {
+        let (email, place) = (email.to_owned(), origin_of(address));
+        let together = (email.clone(), place);
+        self.together.take(together.clone())?;
+        if let Err(wait) = self.by_place.take(place) {
+            self.together.give_back(&together);
+            return Err(wait);
+        }
+        if let Err(wait) = self.by_email.take(email.clone()) {
+            self.together.give_back(&together);
+            self.by_place.give_back(&place);
+            return Err(wait);
+        }
+        Ok(Taken { budgets: self, email, place })
+    }
+}
+
+impl Default for SignIns {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Taken<'_> {
+    /// The attempt did not fail.
+    pub fn give_back(self) {
+        self.budgets.by_email.give_back(&self.email);
+        self.budgets.by_place.give_back(&self.place);
+        self.budgets.together.give_back(&(self.email, self.place));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    #[test]
+    fn failing_elsewhere_does_not_lock_the_owner_out() {
+        let budgets = SignIns::new();
+        let tried = (0..50).filter(|_| budgets.take("a@x.test", place(1)).is_ok()).count();
+        assert_eq!(tried, 10);
+        budgets.take("a@x.test", place(2)).unwrap().give_back();
+        budgets.take("b@x.test", place(1)).unwrap().give_back();
+    }
+
+    #[test]
+    fn many_addresses_and_many_places_tire_too() {
+        let budgets = SignIns::new();
+        let emails = (0..400).filter(|n| budgets.take(&format!("{n}@x.test"), place(1)).is_ok());
+        assert_eq!(emails.count(), 300);
+        let places = (2..=200).filter(|last| budgets.take("a@x.test", place(*last)).is_ok());
+        assert_eq!(places.count(), 100);
+    }
+}

@@ -1,0 +1,142 @@
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use hub_testkit::{api::Api, hub::HubProcess};
+use reqwest::{Method, header};
+use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+
+use super::hub;
+
+/// A connection's client and its path.
+async fn connection(api: &Api) -> (Api, String) {
+    let made = api.create("/api/v1/ttn-connections", json!({ "name": "Network" })).await;
+    let said = |name: &str| made[name].as_str().expect("it is in the answer").to_owned();
+    (api.clone().with_token(said("secret")), said("path"))
+}
+
+fn frame(session: &str, counter: u32) -> Value {
+    json!({
+        "end_device_ids": { "dev_eui": "0011223344556677" },
+        "uplink_message": { "session_key_id": session, "f_cnt": counter, "frm_payload": "AQI=" },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_characters_are_refusals_and_no_outage() {
+    let (hub, api) = hub().await;
+    let asked = json!({ "email": "a\0@example.test", "password": "x" });
+    for attempt in 0..11 {
+        let answer = hub.api().post("/api/v1/auth/sign-in", &asked).await;
+        let expected = if attempt < 10 { 401 } else { 429 };
+        assert_eq!(answer.status, expected, "each is a failure");
+    }
+    let (client, path) = connection(&api).await;
+    let answer = client.post(&path, &frame("A\0B", 1)).await;
+    assert_eq!(answer.status, 422);
+    assert_eq!(answer.body["errors"][0]["code"], "bad_session");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_has_a_size_and_a_rate() {
+    let builder = HubProcess::builder(env!("CARGO_BIN_EXE_hub")).env("HUB_KEY_REQUESTS", "2");
+    let hub = builder.start().await.unwrap();
+    let (_, api) = hub.owner("Edge").await.unwrap();
+    let (client, path) = connection(&api).await;
+    let mut large = frame("AX", 1);
+    large["padding"] = json!("x".repeat(256 * 1024));
+    assert_eq!(client.post(&path, &large).await.status, 413);
+    let mut answers = Vec::new();
+    for counter in 0..10 {
+        answers.push(client.post(&path, &frame("AX", counter)).await);
+    }
+    let tired = answers.iter().find(|answer| answer.status == 429).expect("the rate is spent");
+    assert!(tired.headers.contains_key(header::RETRY_AFTER));
+    assert_eq!(tired.code(), "too_many_requests");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_of_the_socket_are_problems_and_answers_are_not_to_be_stored() {
+    let (_hub, api) = hub().await;
+    let path = "/connection/websocket";
+    let cases = [
+        (api.request(Method::POST, path), 405, "method_not_allowed"),
+        (api.request(Method::GET, path), 426, "upgrade_required"),
+        (
+            api.request(Method::GET, path).header(header::ORIGIN, "https://evil.test"),
+            403,
+            "wrong_origin",
+        ),
+    ];
+    for (request, status, code) in cases {
+        let answer = api.send(request).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.code()), (status, code));
+        assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json");
+    }
+    for path in ["/api/v1/me", "/api/v1/sites", "/api/v1/nothing"] {
+        assert_eq!(api.get(path).await.headers[header::CACHE_CONTROL], "no-store", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_ends_in_time_whoever_holds_on_to_it() {
+    let (mut hub, api) = hub().await;
+    let key = api.create("/api/v1/api-keys", json!({ "name": "Stalling" })).await;
+    let head = format!(
+        "POST /api/ingest/readings HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+        key["key"].as_str().unwrap()
+    );
+    let mut held = Vec::new();
+    for said in ["", "GET /", head.as_str()] {
+        let mut stream = TcpStream::connect(("127.0.0.1", hub.port())).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    assert_eq!(api.get("/health/live").await.status, 200);
+    let begun = Instant::now();
+    assert!(hub.terminate().await.unwrap());
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_with_idle_connections_alone_ends_at_once() {
+    let (mut hub, api) = hub().await;
+    let _silent = TcpStream::connect(("127.0.0.1", hub.port())).await.unwrap();
+    assert_eq!(api.get("/health/live").await.status, 200);
+    let begun = Instant::now();
+    assert!(hub.terminate().await.unwrap());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_owner_may_read_the_database() {
+    let (hub, _) = hub().await;
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    for name in ["hub.db", "hub.db-wal", "hub.db-shm"] {
+        assert_eq!(mode(&hub.data().join(name)), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_taken_address_and_a_bad_folder_are_wrong_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let fresh = folder.path().join("fresh");
+    for (address, data, named) in
+        [(taken.as_str(), &fresh, "HUB_LISTEN"), ("127.0.0.1:0", &file, "HUB_DATA_DIR")]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hub"));
+        let command = command.args(["serve", "--listen", address]).env_clear();
+        let output = command.env("HUB_DATA_DIR", data).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(named), "{errors}");
+    }
+    assert!(!fresh.exists(), "nothing was made for a hub that cannot listen");
+}
