@@ -22,6 +22,9 @@ const MAX_READINGS: usize = 5_000;
 /// Or this many units.
 const MAX_UNITS: usize = 2_000;
 
+/// How many turns others get before a group is written, as long as each adds to it.
+const MAX_TURNS: usize = 64;
+
 /// The far end of the writer.
 pub(super) struct GroupWriter<S> {
     session: S,
@@ -62,12 +65,24 @@ impl<S: Session> GroupWriter<S> {
     }
 
     /// Takes over all that is queued, waiting only if there is nothing at all. False at the end.
+    ///
+    /// Whoever is ready to queue something gets its turn first: answering one group wakes all its units, and the
+    /// first of them to speak again must not be committed alone. That is no delay: where nobody is ready, a turn
+    /// ends at once.
     async fn gather(&mut self) -> bool {
         if self.backlog.is_empty() {
             let Some(message) = self.messages.recv().await else { return false };
             self.backlog.push_back(message);
         }
         self.take_queued();
+        for _ in 0..MAX_TURNS {
+            let before = self.backlog.len();
+            tokio::task::yield_now().await;
+            self.take_queued();
+            if self.backlog.len() == before || before >= MAX_UNITS {
+                break;
+            }
+        }
         true
     }
 
