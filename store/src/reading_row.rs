@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// What makes two rows one.
 pub(crate) type RowKey = (UnitId, ReadingKey);
 
-/// The columns that [`decoders`] read, in their order; the first five are the key.
+/// The columns that the macro `decoders` reads, in their order; the first five are the key.
 macro_rules! reading_columns {
     () => {
         "unit_id, source_id, channel, recorded_at, sequence, received_at, temperature, humidity, battery_percent,

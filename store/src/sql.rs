@@ -63,7 +63,7 @@ impl Sql {
             })
             .connect_lazy_with(options.clone());
         let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
-        let writer = Writer::on_postgres(options.clone(), mint);
+        let writer = Writer::on_postgres(&options, &mint);
         let pools = Pools::Postgres { pool, options: Box::new(options) };
         Ok(Self { changes: db.clone(), db, pools, writer })
     }

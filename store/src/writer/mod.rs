@@ -1,4 +1,6 @@
-//! The group-commit writer: one task that writes whatever is queued in one transaction, and answers each.
+//! The group-commit writer: a task that writes whatever is queued in one transaction, and answers each. PostgreSQL has
+//! two such lines, each with a connection of its own and half of the units: while the one waits for its flush, the
+//! other's statements run. SQLite has one writing connection, and so one line.
 //!
 //! It waits for nothing but work: while one group is being written the next one gathers. The queue has no bound of
 //! its own; who queues bounds what is in flight. Its death costs the answers of what was queued, which are then
@@ -46,8 +48,14 @@ enum Message {
     Close,
 }
 
+/// Lines on PostgreSQL: two keep one core of it busy through the flushes.
+const POSTGRES_LINES: usize = 2;
+
 /// The near end of the writer.
-pub(crate) struct Writer {
+pub(crate) struct Writer(Vec<Line>);
+
+/// The near end of one line. A unit's commits all go through one, in order.
+struct Line {
     queue: mpsc::UnboundedSender<Message>,
     waiting: Arc<Waiting>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -90,16 +98,45 @@ impl Waiting {
 }
 
 impl Writer {
-    /// A writer with a connection of its own, which it makes again whenever it is lost.
-    pub(crate) fn on_postgres(options: PgConnectOptions, mint: Arc<Mint>) -> Self {
-        Self::start(postgres::PostgresSession::new(options), mint)
+    /// A writer with connections of its own, which it makes again whenever they are lost.
+    pub(crate) fn on_postgres(options: &PgConnectOptions, mint: &Arc<Mint>) -> Self {
+        let session = || postgres::PostgresSession::new(options.clone());
+        Self((0..POSTGRES_LINES).map(|_| Line::start(session(), Arc::clone(mint))).collect())
     }
 
     /// A writer that takes the one writing connection for each group.
     pub(crate) fn on_sqlite(pool: SqlitePool, mint: Arc<Mint>) -> Self {
-        Self::start(sqlite::SqliteSession::new(pool), mint)
+        Self(vec![Line::start(sqlite::SqliteSession::new(pool), mint)])
     }
 
+    /// Queues a commit.
+    pub(crate) fn submit(&self, commit: UnitCommit) -> PendingCommit {
+        let lines = u128::try_from(self.0.len()).unwrap_or(1);
+        let line = usize::try_from(commit.unit.0.as_u128() % lines).unwrap_or(0);
+        self.0[line].submit(commit)
+    }
+
+    /// How long the oldest commit without an answer has waited.
+    pub(crate) fn stalled_for(&self) -> Option<Duration> {
+        self.0.iter().filter_map(Line::stalled_for).max()
+    }
+
+    /// Waits until everything queued before is done.
+    pub(crate) async fn settle(&self) {
+        for line in &self.0 {
+            line.settle().await;
+        }
+    }
+
+    /// Finishes what is queued, and takes no more.
+    pub(crate) async fn close(&self) {
+        for line in &self.0 {
+            line.close().await;
+        }
+    }
+}
+
+impl Line {
     fn start<S: attempt::Session + 'static>(session: S, mint: Arc<Mint>) -> Self {
         let (queue, messages) = mpsc::unbounded_channel();
         let waiting = Arc::new(Waiting {
@@ -112,8 +149,7 @@ impl Writer {
         Self { queue, waiting, task }
     }
 
-    /// Queues a commit.
-    pub(crate) fn submit(&self, commit: UnitCommit) -> PendingCommit {
+    fn submit(&self, commit: UnitCommit) -> PendingCommit {
         let (answer, outcome) = oneshot::channel();
         let queued_at = Instant::now();
         self.waiting.queue(queued_at);
@@ -127,21 +163,18 @@ impl Writer {
         PendingCommit(outcome)
     }
 
-    /// How long the oldest commit without an answer has waited.
-    pub(crate) fn stalled_for(&self) -> Option<Duration> {
+    fn stalled_for(&self) -> Option<Duration> {
         self.waiting.stalled_for()
     }
 
-    /// Waits until everything queued before is done.
-    pub(crate) async fn settle(&self) {
+    async fn settle(&self) {
         let (answer, settled) = oneshot::channel();
         if self.queue.send(Message::Settle(answer)).is_ok() {
             settled.await.ok();
         }
     }
 
-    /// Finishes what is queued, and takes no more.
-    pub(crate) async fn close(&self) {
+    async fn close(&self) {
         self.queue.send(Message::Close).ok();
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
