@@ -167,14 +167,9 @@ impl Channels {
         self.note_changed(&organization);
     }
 
-    /// Shows a unit of a live site that was not shown before.
-    pub fn add_unit(&self, shown: ShownUnit) {
-        written(&self.0.units).insert(shown.unit, shown.site);
-        self.publish(UnitUpdate { shown, alerts: Vec::new() });
-    }
-
-    /// Shows a unit that was loaded again, with all alerts it has open. If those are not what was told, the
-    /// site's sequences break.
+    /// Shows a unit that was loaded, for the first time or again, with all alerts it has open. If those are not what
+    /// was told, the sequences of its site and organization break: everybody is asked to subscribe again and gets a
+    /// snapshot.
     pub fn restore_unit(&self, shown: ShownUnit, alerts: Vec<AlertRecord>) {
         let Some(site) = self.site(shown.site) else { return };
         written(&self.0.units).insert(shown.unit, shown.site);
@@ -182,15 +177,6 @@ impl Channels {
         let mut site = locked(&site);
         if site.restore(shown, alerts, fresh, &self.telling()) {
             self.note_changed(site.organization());
-        }
-    }
-
-    /// Breaks the sequences of a site, its units and its organization: it is not known what was told. Everybody
-    /// is asked to subscribe again and gets a snapshot.
-    pub fn reset_site(&self, site: SiteId) {
-        if let Some(site) = self.site(site) {
-            let fresh = self.fresh_epochs();
-            locked(&site).reset(fresh, &self.0.counts);
         }
     }
 

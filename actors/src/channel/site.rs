@@ -119,12 +119,6 @@ impl SiteChannels {
             && alerts.iter().all(known)
     }
 
-    /// Breaks the sequences of the site, its units and its organization.
-    pub(crate) fn reset(&mut self, fresh: (Epoch, Epoch), counts: &Counts) {
-        self.reset_streams(fresh.0, counts);
-        locked(&self.organization).stream.reset(fresh.1, counts);
-    }
-
     fn reset_streams(&mut self, epoch: Epoch, counts: &Counts) {
         self.stream.reset(epoch, counts);
         for slot in self.units.values_mut() {

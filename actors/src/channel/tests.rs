@@ -274,7 +274,7 @@ fn a_reset_ends_every_subscription_and_changes_the_epoch() {
     let begun = names.map(|name| channels.subscribe(name, &subscriber, None).unwrap().position);
     channels.publish(update(1, 1));
     taken(&subscriber);
-    channels.reset_site(SITE);
+    channels.restore_unit(shown(1, 2), vec![alert(50, 1, AlertStatus::Active)]); // which nobody was told of
     let mut ended = taken(&subscriber);
     ended.sort();
     let mut expected = names.map(|name| format!("{name} ended 2500")).to_vec();

@@ -156,7 +156,7 @@ pub(super) fn shown(number: u128, seq: u64) -> ShownUnit {
     }
 }
 
-fn alert(id: u128, number: u128) -> AlertRecord {
+pub(super) fn alert(id: u128, number: u128) -> AlertRecord {
     AlertRecord {
         id: AlertId(Uuid::from_u128(id)),
         org: ORG,

@@ -68,7 +68,7 @@ async fn what_the_history_no_longer_has_is_a_reset_and_never_a_gap() {
 async fn a_reset_reaches_the_client_as_an_unsubscribe_and_it_gets_a_new_epoch() {
     let fixture = fixture().await;
     let (mut socket, reply) = fixture.listening("ann").await;
-    fixture.channels.reset_site(SITE);
+    fixture.channels.restore_unit(shown(1, 1), vec![alert(50, 1)]); // which nobody was told of
     let hub_testkit::socket::Event::Other(push) = socket.next().await.unwrap() else {
         panic!("no push")
     };
