@@ -1,6 +1,6 @@
 //! Who may depend on whom.
 //!
-//! `src → actors, jobs → store → domain`; actors and jobs never see each other.
+//! `src → actors, jobs → store → domain` and `src → codecs → domain`; actors and jobs never see each other.
 
 use super::manifest::{self, Dependency, Kind};
 use super::{Finding, SourceFile};
@@ -26,6 +26,7 @@ const ARROWS: &[Arrow] = &[
         ours: &[],
         others: Others::Only(&["chrono", "thiserror", "uuid"]),
     },
+    Arrow { package: "hub-codecs", ours: &["hub-domain"], others: Others::Only(&["thiserror"]) },
     Arrow { package: "hub-migrations", ours: &[], others: Others::Only(&["sea-orm-migration"]) },
     Arrow {
         package: "hub-store",
@@ -54,7 +55,7 @@ const ARROWS: &[Arrow] = &[
     },
     Arrow {
         package: "freshtrack-hub",
-        ours: &["hub-domain", "hub-store", "hub-actors", "hub-jobs"],
+        ours: &["hub-domain", "hub-codecs", "hub-store", "hub-actors", "hub-jobs"],
         others: Others::AllBut(&["fred", "sea-orm", "sea-orm-migration", "sqlx"]),
     },
     Arrow {
@@ -130,6 +131,10 @@ mod tests {
         check("hub-actors", "hub-store", true);
         check("hub-store", "hub-domain", true);
         check("hub-store", "hub-migrations", true);
+        check("freshtrack-hub", "hub-codecs", true);
+        check("hub-codecs", "hub-domain", true);
+        check("hub-codecs", "hub-store", false);
+        check("hub-store", "hub-codecs", false);
         check("hub-domain", "hub-store", false);
         check("hub-store", "hub-actors", false);
         check("hub-actors", "hub-jobs", false);
@@ -141,6 +146,8 @@ mod tests {
     fn foreign_crates_stop_where_they_belong() {
         check("hub-domain", "uuid", true);
         check("hub-domain", "serde", false);
+        check("hub-codecs", "thiserror", true);
+        check("hub-codecs", "serde_json", false);
         check("hub-migrations", "tokio", false);
         check("hub-actors", "serde_json", false);
         check("hub-actors", "sea-orm", false);
