@@ -9,7 +9,7 @@ use hub_store::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::auth::{Passwords, Signer, fresh_secret, keys::FreshKey};
+use crate::auth::{Passwords, Signer, fresh_secret, keys::FreshKey, proof};
 
 /// An organization to be made.
 #[derive(Clone, Debug)]
@@ -89,6 +89,48 @@ pub async fn bootstrap(
     })
 }
 
+/// Somebody who was made an operator.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorOut {
+    /// Who.
+    pub user_id: String,
+    /// Their address.
+    pub email: String,
+    /// Their password, where their account was made here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// Makes somebody an operator of the platform, with an account if they have none.
+///
+/// # Errors
+/// When the address cannot be used, or the store does not answer.
+pub async fn add_operator(store: &Store, email: &str) -> anyhow::Result<OperatorOut> {
+    let email = proof::email_of(email).context("the e-mail address cannot be used")?;
+    let (user, password) = match store.user_by_email(&email).await? {
+        Some(user) => (user, None),
+        None => {
+            let (password, made) = made_password();
+            let hash = Passwords::new(1).hash(password).await?;
+            let name = email.split('@').next().unwrap_or_default();
+            (store.create_user(&email, name, Some(&hash)).await?, made)
+        }
+    };
+    store.add_operator(user.id).await?;
+    Ok(OperatorOut { user_id: user.id.to_string(), email, password })
+}
+
+/// Makes somebody no operator of the platform; their stays in organizations end.
+///
+/// # Errors
+/// When nobody has the address, or the store does not answer.
+pub async fn remove_operator(store: &Store, email: &str) -> anyhow::Result<()> {
+    let user = store.user_by_email(email.trim()).await?;
+    let user = user.context("nobody has that e-mail address")?;
+    Ok(store.remove_operator(user.id).await?)
+}
+
 fn made_password() -> (String, Option<String>) {
     let password: String = fresh_secret().chars().take(24).collect();
     (password.clone(), Some(password))
@@ -100,12 +142,8 @@ fn check(asked: &Bootstrap, email: &str) -> anyhow::Result<()> {
             && text.chars().count() <= 200
             && !text.chars().any(char::is_control)
     };
-    let (local, domain) = email.split_once('@').context("the e-mail address has no @")?;
-    let strange = email.chars().any(|c| c.is_whitespace() || c.is_control());
-    ensure!(
-        !local.is_empty() && !domain.is_empty() && !strange && email.len() <= 254,
-        "the e-mail address cannot be used"
-    );
+    ensure!(email.contains('@'), "the e-mail address has no @");
+    ensure!(proof::email_of(email).is_some(), "the e-mail address cannot be used");
     ensure!(is_name(&asked.organization), "the organization's name must have 1 to 200 characters");
     ensure!(
         asked.name.as_deref().is_none_or(is_name),

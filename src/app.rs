@@ -22,15 +22,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::{
-        Attempts, IngestKeys, Passwords, SignIns, Signer, Verifier,
+        Attempts, IngestKeys, Inspectors, Passwords, Rates, SignIns, Signer, Verifier,
         issuers::KeySet,
         keys::KeyRates,
         tokens::{Issuer, own_issuer},
     },
     clock::{SystemClock, unix_nanos},
     config::{ConfigError, IssuerSettings, Settings},
-    http::{ingest::places::Places, router, server},
-    telemetry,
+    follow_up,
+    http::{ingest::places::Places, platform, router, server},
+    maintenance, telemetry,
+    ttn::sightings::Sightings,
     ws::{HubAccess, JsonEncoder, Realtime, SocketSettings},
 };
 
@@ -44,6 +46,8 @@ const FINISH_WITHIN: Duration = Duration::from_secs(5);
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// How often the store looks after itself.
 const UPKEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How often it is looked whether the stay of an operator is over.
+const STAYS_EVERY: Duration = Duration::from_secs(2);
 /// How often rates of keys that are not in use are let go.
 const SHED_EVERY: Duration = Duration::from_secs(60);
 /// Wrong secrets in a minute before the origin is told to wait.
@@ -70,6 +74,14 @@ pub struct Parts {
     pub signer: Signer,
     /// Keys of senders.
     pub keys: IngestKeys,
+    /// Links of inspectors.
+    pub inspectors: Inspectors,
+    /// How often people may ask.
+    pub rates: Rates,
+    /// When gateways were last heard.
+    pub gateways: Sightings,
+    /// Sensors whose kept frames are being read.
+    pub reading: follow_up::Reading,
     /// Where readings belong.
     pub places: Places,
     /// Hashes passwords.
@@ -78,6 +90,10 @@ pub struct Parts {
     pub sign_ins: SignIns,
     /// Wrong secrets of webhooks by address.
     pub wrong_secrets: Attempts<IpAddr>,
+    /// Where people reach this hub, without a slash at the end.
+    pub public_url: String,
+    /// The life of a session that nobody refreshes, in seconds.
+    pub refresh_secs: u32,
     /// Renders metrics.
     pub metrics: PrometheusHandle,
     /// How to sign in to a demonstration, on such a hub alone.
@@ -101,6 +117,18 @@ impl Deref for Hub {
 
     fn deref(&self) -> &Parts {
         &self.0
+    }
+}
+
+impl Hub {
+    /// Erases the organizations that are to be erased, without anybody waiting for it.
+    pub fn erase_soon(&self) {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.finish_erasures().await {
+                tracing::warn!(%error, "an erasure was cut short; it goes on within a minute");
+            }
+        });
     }
 }
 
@@ -219,7 +247,8 @@ impl App {
         demo: Option<DemoAccount>,
     ) -> anyhow::Result<Self> {
         let metrics = telemetry::start_metrics()?;
-        let hub = start_hub(&settings, store, metrics, demo).await?;
+        let listens_on = format!("http://{}", listener.local_addr()?);
+        let hub = start_hub(&settings, listens_on, store, metrics, demo).await?;
         Ok(Self { hub, listener, settings })
     }
 
@@ -238,6 +267,7 @@ impl App {
         let router = router(hub.clone(), &settings.origins);
         let stop = hub.stop.clone();
         let looked_after = tokio::spawn(look_after(hub.clone()));
+        let maintained = tokio::spawn(maintenance::look_after(hub.clone()));
         let served = tokio::spawn(server::serve(
             listener,
             router,
@@ -251,6 +281,7 @@ impl App {
         stop.cancel();
         let (_, _) = tokio::join!(hub.realtime.sessions().close_all(CLOSE_WITHIN), served);
         looked_after.abort();
+        maintained.abort();
         finish(&hub, end_by).await;
         tracing::info!("the hub has stopped");
     }
@@ -270,6 +301,7 @@ async fn finish(hub: &Hub, end_by: Instant) {
 
 async fn start_hub(
     settings: &Settings,
+    listens_on: String,
     store: Store,
     metrics: PrometheusHandle,
     demo: Option<DemoAccount>,
@@ -295,11 +327,17 @@ async fn start_hub(
     let rates = KeyRates { requests: settings.key_requests, readings: settings.key_readings };
     Ok(Hub(Arc::new(Parts {
         keys: IngestKeys::new(store.clone(), rates),
+        inspectors: Inspectors::new(store.clone()),
+        rates: Rates::new(settings.shares),
+        gateways: Sightings::default(),
+        reading: follow_up::Reading::default(),
         places: Places::new(store.clone()),
         passwords: Passwords::new(cores),
         sign_ins: SignIns::new(),
         wrong_secrets: Attempts::new(FAILURES_BY_ADDRESS, FAILURES_WINDOW),
         stop: CancellationToken::new(),
+        public_url: settings.public_url.clone().unwrap_or(listens_on),
+        refresh_secs: settings.refresh_secs,
         store,
         units,
         realtime,
@@ -325,9 +363,18 @@ fn issuer_of(settings: IssuerSettings) -> anyhow::Result<Issuer> {
 async fn look_after(hub: Hub) {
     let mut shed = tokio::time::interval(SHED_EVERY);
     let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+    let mut stays = tokio::time::interval(STAYS_EVERY);
+    let mut sweep = tokio::time::interval(follow_up::SWEEP_EVERY);
+    follow_up::begin(&hub).await;
     loop {
         tokio::select! {
-            _ = shed.tick() => hub.keys.shed(),
+            _ = shed.tick() => {
+                hub.erase_soon();
+                hub.keys.shed();
+                hub.rates.shed();
+            }
+            _ = sweep.tick() => follow_up::sweep(&hub).await,
+            _ = stays.tick() => platform::end_due(&hub).await,
             _ = upkeep.tick() => {
                 if let Err(error) = hub.store.upkeep(hub.clock.now()).await {
                     tracing::warn!(%error, "upkeep of the store failed; it is tried again in an hour");

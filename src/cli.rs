@@ -59,6 +59,28 @@ pub struct DemoArgs {
 pub enum AdminCommand {
     /// Make an organization with an owner and a key for readings, and print them as one line of JSON
     Bootstrap(BootstrapArgs),
+    /// Say who runs the platform: makes organizations, and enters one for a while and a reason
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+}
+
+/// Who runs the platform.
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    /// Make somebody an operator, with an account if they have none, and print them as one line of JSON
+    Add(OperatorArgs),
+    /// Make somebody no operator any more
+    Remove(OperatorArgs),
+}
+
+/// Whom.
+#[derive(Debug, Args)]
+pub struct OperatorArgs {
+    /// The settings.
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    /// E-mail address
+    pub email: String,
 }
 
 /// What to make.

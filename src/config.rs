@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use self::table::{SETTINGS, Setting};
-use crate::ws::Origins;
+use crate::{auth::rates::Shares, ws::Origins};
 
 /// A setting that cannot be used, as one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,8 +94,14 @@ pub struct Settings {
     pub issuers: Vec<IssuerSettings>,
     /// The life of the hub's own tokens.
     pub token_secs: u32,
+    /// The life of a session that nobody refreshes.
+    pub refresh_secs: u32,
+    /// Where people reach the hub, without a slash at the end.
+    pub public_url: Option<String>,
     /// Connections of clients.
     pub max_connections: usize,
+    /// How often people may ask.
+    pub shares: Shares,
     /// Requests a second of one key.
     pub key_requests: NonZeroU32,
     /// Readings a second of one key.
@@ -180,8 +186,14 @@ impl SettingArgs {
                 .collect(),
             issuers: self.issuers()?,
             token_secs: self.number("token-secs", 1, 2_592_000)?,
+            refresh_secs: self.number("refresh-secs", 1, 31_536_000)?,
+            public_url: self.public_url()?,
             max_connections: usize::try_from(self.number("max-connections", 1, 1_000_000)?)
                 .unwrap_or(usize::MAX),
+            shares: Shares {
+                caller: self.rate("caller-requests")?,
+                organization: self.rate("organization-requests")?,
+            },
             key_requests: self.rate("key-requests")?,
             key_readings: self.rate("key-readings")?,
         })
@@ -229,6 +241,20 @@ impl SettingArgs {
             Ok(Some(url.to_owned().into()))
         } else {
             Err(self.wrong("database-url", "an address that begins with sqlite:// or postgres://"))
+        }
+    }
+
+    fn public_url(&self) -> Result<Option<String>, ConfigError> {
+        let text = self.text("public-url").trim().trim_end_matches('/');
+        let url = reqwest::Url::parse(text).ok();
+        let is_good = url.is_some_and(|url| {
+            let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+            is_web && url.query().is_none() && url.fragment().is_none()
+        });
+        match text {
+            "" => Ok(None),
+            _ if is_good => Ok(Some(text.to_owned())),
+            _ => Err(self.wrong("public-url", "an address such as https://hub.example.com")),
         }
     }
 

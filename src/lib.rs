@@ -12,7 +12,9 @@ pub mod config;
 pub mod decimal;
 pub mod demo;
 pub mod demonstration;
+pub mod follow_up;
 pub mod http;
+pub mod maintenance;
 pub mod telemetry;
 pub mod ttn;
 pub mod wire;
@@ -27,7 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     admin::Bootstrap,
     app::{App, open_store},
-    cli::{AdminCommand, BootstrapArgs, Command, ServeArgs},
+    cli::{AdminCommand, BootstrapArgs, Command, OperatorCommand, ServeArgs},
     clock::SystemClock,
 };
 
@@ -43,6 +45,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
             Command::Demo(args) => demonstration::run(args, asked_to_stop()?).await,
             Command::Migrate(args) => migrate(args).await,
             Command::Admin(AdminCommand::Bootstrap(args)) => bootstrap(args).await,
+            Command::Admin(AdminCommand::Operator(command)) => operator(command).await,
             Command::Replay(args) => client::replay::run(*args).await,
             Command::Simulate(args) => client::simulate::run(*args).await,
         }
@@ -82,6 +85,24 @@ async fn bootstrap(args: BootstrapArgs) -> anyhow::Result<()> {
     let made = admin::bootstrap(&store, asked, settings.token_secs, SystemClock.now()).await?;
     store.close().await;
     say(&serde_json::to_string(&made)?)
+}
+
+async fn operator(command: OperatorCommand) -> anyhow::Result<()> {
+    let (OperatorCommand::Add(args) | OperatorCommand::Remove(args)) = &command;
+    let mut settings = args.settings.clone().settings()?;
+    settings.migrates = true;
+    let store = open_store(&settings).await?;
+    let said = match &command {
+        OperatorCommand::Add(_) => {
+            serde_json::to_string(&admin::add_operator(&store, &args.email).await?)?
+        }
+        OperatorCommand::Remove(_) => {
+            admin::remove_operator(&store, &args.email).await?;
+            "they run the platform no more".to_owned()
+        }
+    };
+    store.close().await;
+    say(&said)
 }
 
 /// Ready when the process is asked to end.

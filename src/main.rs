@@ -11,6 +11,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // First of all: with two providers compiled in by accident, rustls would panic at first use.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    if cfg!(debug_assertions)
+        && let Ok(place) = std::env::var("HUB_FORGET_TENANT_AT")
+    {
+        hub_store::forget(place); // so a suite that looks for leaks can show that it would find one
+    }
     let cli = Cli::parse();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,

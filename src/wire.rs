@@ -10,66 +10,97 @@ use hub_actors::{
 use hub_domain::{AlertStatus, MilliCelsius, PerMille, Status, Timestamp};
 use hub_store::records::AlertRecord;
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::http::schemas;
+
 /// An instant as `2026-11-20T08:00:00.000Z`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, format = DateTime)]
 pub struct InstantOut(pub Timestamp);
 
 /// An id as a lower-case UUID with hyphens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = Uuid)]
 pub struct IdOut(pub Uuid);
 
 /// A temperature as decimal degrees Celsius: 4,250 thousandths are `4.25`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = f64)]
 pub struct CelsiusOut(pub MilliCelsius);
 
 /// A humidity in percent: 442 per mille are `44.2`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = f64)]
 pub struct PercentOut(pub PerMille);
 
 /// A unit's live view.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitOut<'a> {
     id: IdOut,
     site_id: IdOut,
     name: &'a str,
+    #[schema(schema_with = schemas::unit_status)]
     status: &'static str,
+    #[schema(schema_with = schemas::thermal)]
     thermal: &'static str,
+    #[schema(schema_with = schemas::link)]
     link: &'static str,
+    #[schema(schema_with = schemas::door)]
     door: &'static str,
+    #[schema(schema_with = schemas::manual_log)]
     manual_log: &'static str,
+    #[schema(schema_with = schemas::mode)]
     mode: &'static str,
+    #[schema(required)]
     temperature: Option<CelsiusOut>,
+    #[schema(required)]
     humidity: Option<PercentOut>,
+    #[schema(required)]
     recorded_at: Option<InstantOut>,
+    #[schema(required)]
     received_at: Option<InstantOut>,
+    #[schema(required)]
     high_limit: Option<CelsiusOut>,
+    #[schema(required)]
     low_limit: Option<CelsiusOut>,
+    #[schema(required)]
     confirm_at: Option<InstantOut>,
     open_alerts: usize,
     seq: u64,
 }
 
 /// An alert.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AlertOut {
     id: IdOut,
     unit_id: IdOut,
     site_id: IdOut,
+    #[schema(schema_with = schemas::alert_kind)]
     kind: &'static str,
+    #[schema(schema_with = schemas::severity)]
     severity: &'static str,
+    #[schema(schema_with = schemas::alert_status)]
     status: &'static str,
     opened_at: InstantOut,
+    #[schema(required)]
     confirmed_at: Option<InstantOut>,
+    #[schema(required)]
     acknowledged_at: Option<InstantOut>,
+    #[schema(required)]
     acknowledged_by: Option<IdOut>,
+    #[schema(required)]
     resolved_at: Option<InstantOut>,
+    #[schema(required, schema_with = schemas::resolution_or_none)]
     resolution: Option<&'static str>,
+    #[schema(required)]
     temperature: Option<CelsiusOut>,
+    #[schema(required)]
     limit: Option<CelsiusOut>,
+    #[schema(required)]
     peak: Option<CelsiusOut>,
     rule_version: i64,
 }

@@ -14,7 +14,7 @@ pub struct UnitBatch {
 /// One fate for each reading of a batch, in the caller's order; or why there is none.
 pub type UnitAnswer = Result<Vec<ReadingFate>, AskError>;
 
-/// What became of one reading. All but a quarantined one are durable when this is told.
+/// What became of one reading. All but a quarantined one and one of too many points are durable when this is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadingFate {
     /// Stored and judged.
@@ -27,6 +27,8 @@ pub enum ReadingFate {
     Conflicting,
     /// Its own time cannot be believed; not stored.
     Quarantined(Suspicion),
+    /// Its unit has as many points as one can have, and this would be another; not stored.
+    TooManyPoints,
 }
 
 /// Why a unit gave no answer.

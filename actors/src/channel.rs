@@ -180,6 +180,32 @@ impl Channels {
         }
     }
 
+    /// Drops a unit that was deleted: its subscribers are told and sent away, its site's and organization's go on.
+    pub fn remove_unit(&self, site: SiteId, unit: UnitId) {
+        written(&self.0.units).remove(&unit);
+        let Some(site) = self.site(site) else { return };
+        let mut site = locked(&site);
+        if site.remove(unit, &self.telling()) {
+            self.note_changed(site.organization());
+        }
+    }
+
+    /// Shows a site as it was edited, if it is live. An older edition than the one that is shown changes nothing.
+    pub fn show_site(&self, edited: &Site) {
+        let Some(site) = self.site(edited.id) else { return };
+        let mut site = locked(&site);
+        if site.edit(edited) {
+            self.note_changed(site.organization());
+        }
+    }
+
+    /// Ends the channel of a site that was deleted, and tells its organization.
+    pub fn remove_site(&self, site: SiteId) {
+        let Some(channels) = written(&self.0.sites).remove(&site) else { return };
+        written(&self.0.units).retain(|_, of| *of != site);
+        locked(&channels).end(self.fresh_epoch(), &self.telling());
+    }
+
     /// Tells the name of an organization, for its snapshots, and makes its channel live.
     pub fn name_organization(&self, organization: OrgId, name: &str) {
         locked(&self.organization(organization)).rename(name);

@@ -19,6 +19,8 @@ use crate::{
 pub(crate) enum RootMessage {
     /// Make sure that these sites are live.
     Activate(Vec<SiteId>, Ask<Result<(), AskError>>),
+    /// This site was deleted: end it and its channel.
+    Forget(SiteId, Ask<()>),
 }
 
 /// The root of the tree.
@@ -48,6 +50,10 @@ impl Actor for RootActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             RootMessage::Activate(wanted, ask) => ask.tell(self.activate(&me, sites, wanted).await),
+            RootMessage::Forget(site, ask) => {
+                self.forget(site);
+                ask.tell(());
+            }
         }
         Ok(())
     }
@@ -73,6 +79,14 @@ impl Actor for RootActor {
 }
 
 impl RootActor {
+    /// Here and not in the caller, so that no loading of the site is under way.
+    fn forget(&self, site: SiteId) {
+        if let Some(actor) = self.directory.site(site) {
+            actor.stop(Some("the site was deleted".to_owned()));
+        }
+        self.tools.channels.remove_site(site);
+    }
+
     /// Loads the sites that are not live in one go: a cold start of thousands asks the store a few times only.
     async fn activate(
         &self,

@@ -87,7 +87,7 @@ impl Actor for SiteActor {
             LiveSite { site, owner_epoch, units: HashMap::new(), failures: HashMap::new() };
         let mut starts = Vec::with_capacity(units.len());
         for unit in units {
-            starts.extend(self.fold(&live, unit));
+            starts.extend(self.fold(&me, &live, unit));
         }
         for unit in broken {
             self.set_aside(&me, &live, unit);
@@ -152,15 +152,19 @@ impl Actor for SiteActor {
 
 impl SiteActor {
     /// Folds a unit's readings. One that cannot be folded is set aside and does not keep the others.
-    fn fold(&self, live: &LiveSite, loaded: LoadedUnit) -> Option<(UnitId, Box<LiveUnit>)> {
+    fn fold(
+        &self,
+        me: &ActorRef<SiteMessage>,
+        live: &LiveSite,
+        loaded: LoadedUnit,
+    ) -> Option<(UnitId, Box<LiveUnit>)> {
         let unit = loaded.record.id;
         let start = UnitStart { loaded, owner_epoch: live.owner_epoch };
         let now = self.tools.clock.now();
         let folded = catch_unwind(AssertUnwindSafe(|| Box::new(LiveUnit::start(start, now))));
         if folded.is_err() {
             tracing::error!(unit.id = %unit, "unit cannot be folded from what is stored");
-            let (org, site) = live.place();
-            self.directory.quarantine(unit, org, site, live.owner_epoch);
+            self.set_aside(me, live, unit);
         }
         folded.ok().map(|start| (unit, start))
     }
@@ -204,28 +208,19 @@ impl SiteActor {
         unit: UnitId,
     ) -> Result<(), AskError> {
         let edits = self.tools.rule_edits.load(Ordering::Acquire);
-        let loaded = self.tools.store.load_unit(unit, live.owner_epoch).await.map_err(|error| {
-            tracing::warn!(unit.id = %unit, %error, "unit could not be loaded");
-            if matches!(error, StoreError::NotOwner) {
-                // whoever asks next, or the scan for due units, takes the site over anew
-                me.stop(Some("the site was taken over".to_owned()));
-            }
-            AskError::Unavailable
-        })?;
-        let loaded = loaded
-            .filter(|loaded| loaded.record.site == live.site.id)
-            .ok_or(AskError::UnknownUnit)?;
+        let loaded = self.tools.store.load_unit(unit, live.owner_epoch).await;
+        let loaded = loaded.map_err(|error| self.not_loaded(me, live, unit, &error))?;
+        let Some(loaded) = loaded.filter(|loaded| loaded.record.site == live.site.id) else {
+            self.forget(live, unit);
+            return Err(AskError::UnknownUnit);
+        };
         // what was committed and perhaps never told: the channel compares
         let open = vec![AlertStatus::Active, AlertStatus::Acknowledged];
         let filter = AlertFilter { unit: Some(unit), statuses: open, ..AlertFilter::default() };
         let page = PageQuery { limit: 200, cursor: None };
-        let alerts = self
-            .tools
-            .store
-            .alerts(live.site.org, filter, page)
-            .await
-            .map_err(|_| AskError::Unavailable)?;
-        let (unit, start) = self.fold(live, loaded).ok_or(AskError::Busy)?;
+        let alerts = self.tools.store.alerts(live.site.org, filter, page).await;
+        let alerts = alerts.map_err(|error| self.not_loaded(me, live, unit, &error))?;
+        let (unit, start) = self.fold(me, live, loaded).ok_or(AskError::Busy)?;
         self.tools.channels.restore_unit(start.shown(), alerts.items);
         self.spawn(me, live, unit, start).await.map_err(|error| {
             tracing::error!(unit.id = %unit, %error, "unit could not be started");
@@ -233,6 +228,33 @@ impl SiteActor {
         })?;
         self.refresh_if_edited(me, edits);
         Ok(())
+    }
+
+    /// What cannot be read now may be read in a moment; what can never be is tried again after a quarantine.
+    fn not_loaded(
+        &self,
+        me: &ActorRef<SiteMessage>,
+        live: &LiveSite,
+        unit: UnitId,
+        error: &StoreError,
+    ) -> AskError {
+        tracing::warn!(unit.id = %unit, %error, "unit could not be loaded");
+        match error {
+            StoreError::Corrupt(_) => {
+                self.set_aside(me, live, unit);
+                return AskError::Busy;
+            }
+            // whoever asks next, or the scan for due units, takes the site over anew
+            StoreError::NotOwner => me.stop(Some("the site was taken over".to_owned())),
+            _ => {}
+        }
+        AskError::Unavailable
+    }
+
+    /// Drops a unit that is not there any more, whoever deleted it.
+    fn forget(&self, live: &LiveSite, unit: UnitId) {
+        self.directory.remove_unit(unit);
+        self.tools.channels.remove_unit(live.site.id, unit);
     }
 
     fn refresh_if_edited(&self, me: &ActorRef<SiteMessage>, edits: u64) {
@@ -268,6 +290,8 @@ impl SiteActor {
         }
         match self.load(me, live, unit).await {
             Ok(()) | Err(AskError::UnknownUnit) => {}
+            // it was set aside again, with a timer of its own
+            Err(AskError::Busy) if self.directory.is_quarantined(unit) => {}
             Err(AskError::Busy | AskError::Unavailable | AskError::TimedOut) => {
                 let _timer = me.send_after(STORE_PAUSE, move || SiteMessage::Restart(unit));
             }

@@ -7,22 +7,27 @@
 use std::sync::{Arc, atomic::AtomicU64};
 
 use hub_domain::{
-    AlertEvent, AlertId, Clock, Input, Judged, Point, Reading, Rule, Timestamp, Transition, Unit,
-    UnitId, UserId, Verdict, Version,
+    AlertId, Clock, Input, Point, PointState, Reading, Rule, Timestamp, Transition, UnitId, UserId,
+    Verdict,
 };
-use hub_store::{
-    CommitError, Committed, PastFate, Store, TransitionCommit, UnitCommit, records::LoadedUnit,
-};
+use hub_store::{By, CommitError, Committed, Said, Store};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 use crate::{
     Channels, UnitUpdate,
-    answer::{AlertAskError, AskError, ReadingFate, UnitAnswer, UnitSnapshot},
+    answer::{AlertAskError, AskError, UnitAnswer, UnitSnapshot},
     directory::Place,
-    shown::{ShownUnit, UnitPlace, record_of},
+    shown::{ShownUnit, record_of},
     timers::Timers,
 };
+
+mod life;
+mod live;
+mod steps;
+
+pub(crate) use live::{LiveUnit, UnitStart};
+use steps::{Advanced, Asked, fates, judging_order, step};
 
 /// Readings after which a checkpoint is written though no region moved: bounds what a start must fold.
 const CHECKPOINT_EVERY: u32 = 256;
@@ -50,21 +55,20 @@ impl<T> Ask<T> {
 /// What a unit is asked.
 pub(crate) enum UnitMessage {
     Ingest(Vec<Reading>, Ask<UnitAnswer>),
-    Door {
-        open: bool,
-        recorded_at: Timestamp,
-        ask: Ask<Result<(), AskError>>,
-    },
+    /// Keep readings of a source that measures here no more: they move nothing.
+    Keep(Vec<Reading>, Ask<UnitAnswer>),
+    /// Take in what nobody can be refused: a door report, a mode, a date, a cause, a source that is gone.
+    Take(Input<'static>, Ask<Result<(), AskError>>),
     Acknowledge {
         alert: AlertId,
         by: UserId,
-        note: Option<String>,
+        said: Said,
         ask: Ask<Result<(), AlertAskError>>,
     },
     Resolve {
         alert: AlertId,
         by: UserId,
-        note: Option<String>,
+        said: Said,
         ask: Ask<Result<(), AlertAskError>>,
     },
     SetRule {
@@ -72,6 +76,14 @@ pub(crate) enum UnitMessage {
         rule_version: i64,
         ask: Ask<Result<(), AskError>>,
     },
+    /// It was edited: its name in that edition.
+    Rename {
+        name: Arc<str>,
+        edition: i64,
+        ask: Ask<()>,
+    },
+    /// It is to be deleted, and this actor to end.
+    Delete(By, Ask<Result<(), AskError>>),
     Show(Ask<ShownUnit>),
     Observe(Ask<UnitSnapshot>),
     /// A timer fired that was armed for this instant; `None` asks to look in any case.
@@ -95,137 +107,8 @@ pub(crate) struct UnitTools {
 /// The actor of one unit.
 pub(crate) struct UnitActor(pub(crate) Arc<UnitTools>);
 
-/// What a unit starts with.
-pub(crate) struct UnitStart {
-    pub(crate) loaded: LoadedUnit,
-    pub(crate) owner_epoch: i64,
-}
-
-/// A unit's live state.
-pub(crate) struct LiveUnit {
-    unit: Unit,
-    place: UnitPlace,
-    version: Version,
-    rule_version: i64,
-    owner_epoch: i64,
-    /// Rises with each publication; begins at the load's instant, so that it rises over restarts too.
-    seq: u64,
-    /// Readings since the checkpoint.
-    since: u32,
-    /// The newest arrival; the next one is later, so that arrivals order the batches of a unit.
-    received_at: Timestamp,
-    /// The earliest timer that is armed.
-    armed_at: Option<Timestamp>,
-    /// What folding the readings since the checkpoint came to that no commit holds yet (a rule edited meanwhile).
-    unsaid: Vec<AlertEvent>,
-    must_checkpoint: bool,
-}
-
-impl LiveUnit {
-    /// Folds the readings since the checkpoint onto it, each batch as it was judged when it came.
-    pub(crate) fn start(start: UnitStart, now: Timestamp) -> Self {
-        let LoadedUnit { record, version, state, since, rule, rule_version } = start.loaded;
-        let place = UnitPlace { org: record.org, site: record.site, name: record.name.into() };
-        let known = state.points.iter().map(|point| point.newest_received_at).max();
-        let mut live = Self {
-            unit: Unit { id: record.id, rule, state },
-            place,
-            version,
-            rule_version,
-            owner_epoch: start.owner_epoch,
-            seq: u64::try_from(now.as_millis()).unwrap_or(0),
-            since: u32::try_from(since.len()).unwrap_or(u32::MAX),
-            received_at: known
-                .max(since.last().map(|reading| reading.received_at))
-                .unwrap_or_default(),
-            armed_at: None,
-            unsaid: Vec::new(),
-            must_checkpoint: false,
-        };
-        for batch in since.chunk_by(|a, b| a.received_at == b.received_at) {
-            live.fold(batch);
-        }
-        live
-    }
-
-    fn fold(&mut self, batch: &[Reading]) {
-        let inputs: Vec<_> = batch.iter().map(Input::Reading).collect();
-        let transition = self.unit.step(&inputs, batch[0].received_at);
-        self.unit.state = transition.state;
-        self.must_checkpoint |= transition.moved;
-        self.unsaid.extend(transition.events);
-    }
-
-    /// What is shown of it.
-    pub(crate) fn shown(&self) -> ShownUnit {
-        ShownUnit::of(&self.place, &self.unit, self.seq)
-    }
-
-    fn wake_at(&self) -> Option<Timestamp> {
-        if self.must_checkpoint { Some(self.received_at) } else { self.unit.wake_at() }
-    }
-
-    /// The instant of a step that takes in an arrival.
-    fn arrival(&self, now: Timestamp) -> Timestamp {
-        now.max(self.received_at.plus_millis(1))
-    }
-
-    fn snapshot(&self) -> UnitSnapshot {
-        UnitSnapshot {
-            unit: self.unit.id,
-            site: self.place.site,
-            state: self.unit.state.clone(),
-            version: self.version,
-            rule_version: self.rule_version,
-            readings_since: self.since,
-            wake_at: self.wake_at(),
-        }
-    }
-
-    fn commit(
-        &self,
-        fresh: Vec<Reading>,
-        past: Vec<Reading>,
-        transition: Option<TransitionCommit>,
-    ) -> UnitCommit {
-        let UnitPlace { org, site, .. } = self.place;
-        UnitCommit {
-            org,
-            site,
-            unit: self.unit.id,
-            owner_epoch: self.owner_epoch,
-            fresh,
-            past,
-            transition,
-        }
-    }
-
-    fn transition_commit(&self, transition: &Transition, note: Option<String>) -> TransitionCommit {
-        TransitionCommit {
-            expected: self.version,
-            state: transition.state.clone(),
-            rule_version: self.rule_version,
-            wake_at: transition.wake_at,
-            events: self.unsaid.iter().chain(&transition.events).cloned().collect(),
-            note,
-        }
-    }
-}
-
-/// What an advance takes in.
-enum Asked {
-    /// Readings in the order of their own time, each with its place in the caller's batch.
-    Readings(Vec<(usize, Reading)>),
-    /// One other input.
-    Input(Input<'static>),
-    /// Nothing but the time that passed.
-    Time,
-}
-
-/// What an advance came to: the verdicts in the order asked, and the fates of past readings.
-struct Advanced {
-    verdicts: Vec<(usize, Verdict)>,
-    past: Vec<PastFate>,
+fn is_conflict(error: &ActorProcessingErr) -> bool {
+    matches!(error.downcast_ref(), Some(CommitError::Conflict(_)))
 }
 
 impl Actor for UnitActor {
@@ -243,36 +126,42 @@ impl Actor for UnitActor {
 
     async fn handle(
         &self,
-        _me: ActorRef<UnitMessage>,
+        me: ActorRef<UnitMessage>,
         message: UnitMessage,
         live: &mut Box<LiveUnit>,
     ) -> Result<(), ActorProcessingErr> {
         // boxed: an idle actor need not keep room for a step under way
-        Box::pin(self.answer(message, live)).await
+        Box::pin(self.answer(&me, message, live)).await
     }
 }
 
 impl UnitActor {
     async fn answer(
         &self,
+        me: &ActorRef<UnitMessage>,
         message: UnitMessage,
         live: &mut LiveUnit,
     ) -> Result<(), ActorProcessingErr> {
         match message {
             UnitMessage::Ingest(readings, ask) => ask.tell(self.ingest(live, readings).await?),
-            UnitMessage::Door { open, recorded_at, ask } => {
-                let input = Input::Door { open, recorded_at };
-                ask.tell(self.advance(live, Asked::Input(input), None).await?.map(drop));
+            UnitMessage::Keep(readings, ask) => ask.tell(self.keep(live, readings).await?),
+            UnitMessage::Take(input, ask) => {
+                ask.tell(self.advance(live, Asked::Input(input), Said::default()).await?.map(drop));
             }
-            UnitMessage::Acknowledge { alert, by, note, ask } => {
-                ask.tell(self.handle_alert(live, Input::Acknowledge { alert, by }, note).await?);
+            UnitMessage::Acknowledge { alert, by, said, ask } => {
+                ask.tell(self.handle_alert(live, Input::Acknowledge { alert, by }, said).await?);
             }
-            UnitMessage::Resolve { alert, by, note, ask } => {
-                ask.tell(self.handle_alert(live, Input::Resolve { alert, by }, note).await?);
+            UnitMessage::Resolve { alert, by, said, ask } => {
+                ask.tell(self.handle_alert(live, Input::Resolve { alert, by }, said).await?);
             }
             UnitMessage::SetRule { rule, rule_version, ask } => {
                 ask.tell(self.set_rule(live, rule, rule_version).await?);
             }
+            UnitMessage::Rename { name, edition, ask } => {
+                self.rename(live, name, edition);
+                ask.tell(());
+            }
+            UnitMessage::Delete(by, ask) => self.delete(me, live, by, ask).await?,
             UnitMessage::Show(ask) => ask.tell(live.shown()),
             UnitMessage::Observe(ask) => ask.tell(live.snapshot()),
             UnitMessage::Wake(at) => self.wake(live, at).await?,
@@ -291,7 +180,7 @@ impl UnitActor {
             return Ok(());
         }
         live.armed_at = None;
-        self.advance(live, Asked::Time, None).await.map(drop)
+        self.advance(live, Asked::Time, Said::default()).await.map(drop)
     }
 
     async fn ingest(
@@ -308,7 +197,39 @@ impl UnitActor {
             reading.received_at = received_at;
         }
         readings.sort_by(|(_, a), (_, b)| judging_order(a).cmp(&judging_order(b)));
-        let advanced = self.advance(live, Asked::Readings(readings), None).await?;
+        loop {
+            let unknown = live.unknown_points(readings.iter().map(|(_, reading)| reading));
+            if unknown.is_empty() {
+                let asked = Asked::Readings(readings);
+                return Ok(self.advance(live, asked, Said::default()).await?.map(fates));
+            }
+            let asked = Asked::Readings(readings.clone());
+            match self.advance(live, asked, Said::default()).await {
+                Err(error) if is_conflict(&error) && self.recall(live, &unknown).await => {}
+                advanced => return Ok(advanced?.map(fates)),
+            }
+        }
+    }
+
+    /// Looks up the order of points that the unit has forgotten, as their sources went long ago: what was judged then
+    /// is not new when it is sent again. True if there are any.
+    async fn recall(&self, live: &mut LiveUnit, unknown: &[Point]) -> bool {
+        // if they cannot be looked up, the conflict stands, and whoever sent them tries again
+        let found = self.0.store.newest_judged(live.unit.id, unknown).await.unwrap_or_default();
+        live.unit.state.points.extend(found.iter().map(PointState::remembered));
+        !found.is_empty()
+    }
+
+    /// Stores readings as late ones, which nothing is judged by.
+    async fn keep(
+        &self,
+        live: &mut LiveUnit,
+        readings: Vec<Reading>,
+    ) -> Result<UnitAnswer, ActorProcessingErr> {
+        let received_at = live.arrival(self.0.clock.now());
+        let stamped = |reading: Reading| Reading { received_at, ..reading };
+        let readings = readings.into_iter().map(stamped).enumerate().collect();
+        let advanced = self.advance(live, Asked::Past(readings), Said::default()).await?;
         Ok(advanced.map(fates))
     }
 
@@ -316,9 +237,9 @@ impl UnitActor {
         &self,
         live: &mut LiveUnit,
         input: Input<'static>,
-        note: Option<String>,
+        said: Said,
     ) -> Result<Result<(), AlertAskError>, ActorProcessingErr> {
-        let advanced = match self.advance(live, Asked::Input(input), note).await? {
+        let advanced = match self.advance(live, Asked::Input(input), said).await? {
             Ok(advanced) => advanced,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -341,7 +262,7 @@ impl UnitActor {
             return Ok(Ok(()));
         }
         (live.unit.rule, live.rule_version, live.must_checkpoint) = (rule, rule_version, true);
-        Ok(self.advance(live, Asked::Time, None).await?.map(drop))
+        Ok(self.advance(live, Asked::Time, Said::default()).await?.map(drop))
     }
 
     /// Decides, commits, remembers, tells and re-arms, in that order: a crash between any two loses nothing.
@@ -349,22 +270,26 @@ impl UnitActor {
         &self,
         live: &mut LiveUnit,
         asked: Asked,
-        note: Option<String>,
+        said: Said,
     ) -> Result<Result<Advanced, AskError>, ActorProcessingErr> {
         let now = match &asked {
-            Asked::Readings(readings) => {
+            Asked::Readings(readings) | Asked::Past(readings) => {
                 readings.first().map_or(live.received_at, |(_, first)| first.received_at)
             }
-            Asked::Input(_) | Asked::Time => self.0.clock.now().max(live.received_at),
+            Asked::Input(_) | Asked::End(_) | Asked::Time => {
+                self.0.clock.now().max(live.received_at)
+            }
         };
+        let deletes = if let Asked::End(by) = &asked { Some(by.clone()) } else { None };
         let (transition, verdicts, fresh, past) = step(&live.unit, asked, now);
         let read = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
-        let moves = transition.moved
+        let moves = deletes.is_some()
+            || transition.moved
             || live.must_checkpoint
             || live.since.saturating_add(read) >= CHECKPOINT_EVERY;
         let mut committed = Committed::default();
         if moves || !fresh.is_empty() || !past.is_empty() {
-            let checkpoint = moves.then(|| live.transition_commit(&transition, note));
+            let checkpoint = moves.then(|| live.transition_commit(&transition, said, deletes));
             match self.0.store.commit(live.commit(fresh, past, checkpoint)).await {
                 Ok(done) => committed = done,
                 Err(CommitError::Unavailable(_)) => {
@@ -393,6 +318,7 @@ impl UnitActor {
         events.extend(transition.events);
         if moves {
             (live.version, live.must_checkpoint) = (live.version.next(), false);
+            live.unsaid_statuses.clear();
         }
         live.seq += 1;
         let record = |event| record_of(&live.place, live.unit.id, event, live.rule_version);
@@ -413,64 +339,4 @@ impl UnitActor {
             self.0.timers.arm(live.unit.id, at);
         }
     }
-}
-
-type Stepped = (Box<Transition>, Vec<(usize, Verdict)>, Vec<Reading>, Vec<Reading>);
-
-/// Steps, and sorts readings into those certainly new and those the store must look up.
-fn step(unit: &Unit, asked: Asked, now: Timestamp) -> Stepped {
-    let readings = match asked {
-        Asked::Readings(readings) => readings,
-        Asked::Input(input) => {
-            let transition = Box::new(unit.step(&[input], now));
-            let verdicts = transition.verdicts.iter().map(|verdict| (0, *verdict)).collect();
-            return (transition, verdicts, Vec::new(), Vec::new());
-        }
-        Asked::Time => return (Box::new(unit.step(&[], now)), Vec::new(), Vec::new(), Vec::new()),
-    };
-    let inputs: Vec<_> = readings.iter().map(|(_, reading)| Input::Reading(reading)).collect();
-    let transition = Box::new(unit.step(&inputs, now));
-    let places = readings.iter().map(|(place, _)| *place);
-    let verdicts = places.zip(transition.verdicts.iter().copied()).collect();
-    let (mut fresh, mut past) = (Vec::with_capacity(readings.len()), Vec::new());
-    for ((_, reading), verdict) in readings.into_iter().zip(&transition.verdicts) {
-        match verdict {
-            Verdict::Reading(Judged::InOrder) => fresh.push(reading),
-            Verdict::Reading(Judged::Past) => past.push(reading),
-            Verdict::Reading(Judged::Quarantined(_)) | Verdict::Done | Verdict::Refused(_) => {}
-        }
-    }
-    (transition, verdicts, fresh, past)
-}
-
-/// The order in which a batch is judged. The store gives readings back in it.
-fn judging_order(reading: &Reading) -> (Timestamp, &Point, i64) {
-    (reading.recorded_at, &reading.point, reading.sequence)
-}
-
-/// The fates of a batch, in the caller's order.
-fn fates(advanced: Advanced) -> Vec<ReadingFate> {
-    let mut past = advanced.past.into_iter();
-    let mut fates: Vec<_> = advanced
-        .verdicts
-        .into_iter()
-        .map(|(place, verdict)| {
-            let fate = match verdict {
-                Verdict::Reading(Judged::Past) => match past.next() {
-                    Some(PastFate::Late) => ReadingFate::Late,
-                    Some(PastFate::Conflicting) => ReadingFate::Conflicting,
-                    Some(PastFate::Duplicate) | None => ReadingFate::Duplicate,
-                },
-                Verdict::Reading(Judged::Quarantined(suspicion)) => {
-                    ReadingFate::Quarantined(suspicion)
-                }
-                Verdict::Reading(Judged::InOrder) | Verdict::Done | Verdict::Refused(_) => {
-                    ReadingFate::Accepted
-                }
-            };
-            (place, fate)
-        })
-        .collect();
-    fates.sort_by_key(|(place, _)| *place);
-    fates.into_iter().map(|(_, fate)| fate).collect()
 }

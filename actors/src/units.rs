@@ -1,7 +1,6 @@
 //! The front door to all units: finds or starts an actor, bounds what is in flight, and asks with a deadline.
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -10,8 +9,8 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use hub_domain::{AlertId, Clock, OrgId, Reading, SiteId, Timestamp, UnitId, UserId};
-use hub_store::{CommitError, PastFate, RuleScope, Store, UnitCommit};
+use hub_domain::{Clock, SiteId, UnitId};
+use hub_store::Store;
 use ractor::{Actor, ActorRef};
 use tokio::{
     sync::oneshot,
@@ -20,7 +19,7 @@ use tokio::{
 
 use crate::{
     Channels,
-    answer::{AlertAskError, AskError, ReadingFate, UnitAnswer, UnitBatch, UnitSnapshot},
+    answer::{AskError, UnitAnswer, UnitBatch, UnitSnapshot},
     directory::{Directory, Entry, Place},
     root::{RootActor, RootMessage},
     shown::ShownUnit,
@@ -28,6 +27,10 @@ use crate::{
     timers::Timers,
     unit::{Ask, UnitMessage, UnitTools},
 };
+
+mod asks;
+mod life;
+mod unjudged;
 
 /// How often a question is asked again to an actor that ended while it was waiting. The store removes doubles.
 const TRIES: usize = 4;
@@ -191,76 +194,20 @@ impl Units {
         answer.and_then(|answer| answer)
     }
 
-    /// Keeps a quarantined unit's readings: durable and flagged as having moved nothing.
-    async fn store_unjudged(
-        &self,
-        org: OrgId,
-        site: SiteId,
-        owner_epoch: i64,
-        batch: UnitBatch,
-    ) -> UnitAnswer {
-        let received_at = self.0.tools.clock.now();
-        let stamped = |reading: Reading| Reading { received_at, ..reading };
-        let readings: Vec<_> = batch.readings.into_iter().map(stamped).collect();
-        let suspicions: Vec<_> = readings.iter().map(Reading::suspicion).collect();
-        let past = readings.into_iter().filter(|reading| reading.suspicion().is_none()).collect();
-        let commit = UnitCommit {
-            org,
-            site,
-            unit: batch.unit,
-            owner_epoch,
-            fresh: Vec::new(),
-            past,
-            transition: None,
-        };
-        let committed = self.0.tools.store.commit(commit).await.map_err(|error| match error {
-            CommitError::Conflict(_) => AskError::Busy,
-            CommitError::Unavailable(_) | CommitError::Unknown(_) => AskError::Unavailable,
-        })?;
-        let mut past: VecDeque<_> = committed.past.into();
-        Ok(suspicions.into_iter().map(|suspicion| fate_of_unjudged(suspicion, &mut past)).collect())
-    }
-
-    /// A door report that came without a temperature.
+    /// Stores readings of a source that measures at the unit no more, as late ones: they move nothing. Answers once they
+    /// are durable.
     ///
     /// # Errors
     /// See [`AskError`].
-    pub async fn door(
-        &self,
-        unit: UnitId,
-        open: bool,
-        recorded_at: Timestamp,
-    ) -> Result<(), AskError> {
-        self.ask(unit, |ask| UnitMessage::Door { open, recorded_at, ask }).await?
-    }
-
-    /// A person saw an alert.
-    ///
-    /// # Errors
-    /// When the alert cannot be acknowledged, or the unit gave no answer.
-    pub async fn acknowledge(
-        &self,
-        unit: UnitId,
-        alert: AlertId,
-        by: UserId,
-        note: Option<String>,
-    ) -> Result<(), AlertAskError> {
-        self.ask(unit, |ask| UnitMessage::Acknowledge { alert, by, note: note.clone(), ask })
-            .await?
-    }
-
-    /// A person says an alert is over.
-    ///
-    /// # Errors
-    /// When the condition still holds or the alert is resolved, or the unit gave no answer.
-    pub async fn resolve(
-        &self,
-        unit: UnitId,
-        alert: AlertId,
-        by: UserId,
-        note: Option<String>,
-    ) -> Result<(), AlertAskError> {
-        self.ask(unit, |ask| UnitMessage::Resolve { alert, by, note: note.clone(), ask }).await?
+    pub async fn keep(&self, batch: UnitBatch) -> UnitAnswer {
+        let _in_flight = self.admit(batch.readings.len()).ok_or(AskError::Busy)?;
+        if let Some(Entry::Quarantined { org, site, owner_epoch }) =
+            self.0.directory.unit(batch.unit)
+        {
+            return self.store_unjudged(org, site, owner_epoch, batch).await;
+        }
+        let readings = batch.readings;
+        self.ask(batch.unit, |ask| UnitMessage::Keep(readings.clone(), ask)).await?
     }
 
     /// The unit's live view.
@@ -296,44 +243,6 @@ impl Units {
         self.0.root.send_message(RootMessage::Activate(sites, ask)).map_err(|_| AskError::Busy)?;
         // no deadline: a cold start may take longer than a question
         answer.await.map_err(|_| AskError::Busy)?
-    }
-
-    /// Starts the actor of a unit that was just created, where its site is live.
-    ///
-    /// # Errors
-    /// See [`AskError`].
-    pub async fn unit_created(&self, unit: UnitId) -> Result<(), AskError> {
-        self.find(unit).await.map(drop)
-    }
-
-    /// Brings an edited rule to the running units it concerns. They have it when this returns.
-    ///
-    /// # Errors
-    /// When the store is away. A unit that ends meanwhile loads the new rule when it starts.
-    pub async fn rules_changed(&self, scope: RuleScope) -> Result<(), AskError> {
-        self.0.tools.rule_edits.fetch_add(1, Ordering::AcqRel);
-        let rules = self.0.tools.store.rules_of(scope).await.map_err(|error| {
-            tracing::warn!(%error, "edited rules could not be read");
-            AskError::Unavailable
-        })?;
-        let mut answers = Vec::new();
-        for (unit, rule, rule_version) in rules {
-            if let Some(Entry::Live { actor, .. }) = self.0.directory.unit(unit) {
-                let (ask, answer) = Ask::new(None);
-                if actor.send_message(UnitMessage::SetRule { rule, rule_version, ask }).is_ok() {
-                    answers.push(answer);
-                }
-            }
-        }
-        let deadline = self.deadline();
-        for answer in answers {
-            match timeout_at(deadline, answer).await {
-                Ok(Ok(told)) => told?,
-                Ok(Err(_ended)) => {}
-                Err(_) => return Err(AskError::TimedOut),
-            }
-        }
-        Ok(())
     }
 
     /// Numbers of all units.
@@ -475,19 +384,5 @@ impl Units {
             }
         }
         outcome
-    }
-}
-
-fn fate_of_unjudged(
-    suspicion: Option<hub_domain::Suspicion>,
-    past: &mut VecDeque<PastFate>,
-) -> ReadingFate {
-    match suspicion {
-        Some(suspicion) => ReadingFate::Quarantined(suspicion),
-        None => match past.pop_front() {
-            Some(PastFate::Late) => ReadingFate::Accepted,
-            Some(PastFate::Conflicting) => ReadingFate::Conflicting,
-            Some(PastFate::Duplicate) | None => ReadingFate::Duplicate,
-        },
     }
 }

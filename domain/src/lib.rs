@@ -39,7 +39,7 @@ pub use point::{Point, PointState};
 pub use preset::{Mark, Preset, Support};
 pub use reading::{Channel, Reading, ReadingKey, Suspicion};
 pub use rule::{Layer, Rule, RuleError, RuleField, RuleLayer};
-pub use status::{Status, UnitView};
+pub use status::{Status, StatusChange, UnitView};
 pub use temperature::{MilliCelsius, PerMille};
 pub use thermal::{Side, SideState};
 pub use time::Timestamp;

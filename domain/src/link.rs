@@ -87,6 +87,15 @@ impl Link {
         }
         before != self.state
     }
+
+    /// Goes by the sensors that are left, of which the newest was heard then. Without any the link is as before the
+    /// first: nothing watches the unit, and nothing is waited for.
+    pub(crate) fn left_with(&mut self, newest_at: Option<Timestamp>) {
+        match newest_at {
+            None => *self = Self::NEVER_SEEN,
+            Some(newest) => self.newest_at = self.newest_at.map(|known| known.min(newest)),
+        }
+    }
 }
 
 const fn misses(interval_secs: u32, misses: u32) -> u32 {

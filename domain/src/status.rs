@@ -48,6 +48,42 @@ impl Status {
     }
 }
 
+/// A change of what a unit is shown as, at the instant at which it became so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusChange {
+    /// When.
+    pub at: Timestamp,
+    /// The displayed status from then on.
+    pub status: Status,
+    /// The thermal region at that instant.
+    pub thermal: Thermal,
+    /// The link region.
+    pub link: LinkState,
+    /// The door region.
+    pub door: DoorState,
+    /// The manual log region.
+    pub manual_log: ManualLogState,
+    /// The mode region, by name.
+    pub mode: &'static str,
+}
+
+impl StatusChange {
+    /// What `state` is shown as at `at`.
+    #[must_use]
+    pub fn of(state: &UnitState, at: Timestamp) -> Self {
+        let (thermal, link) = (state.thermal(), state.link.state);
+        let (door, manual_log) = (state.door.state, state.manual_log.state);
+        let status = Status::of(thermal, link, manual_log);
+        Self { at, status, thermal, link, door, manual_log, mode: state.mode.name() }
+    }
+
+    /// Whether a person would be shown another word.
+    #[must_use]
+    pub fn differs_from(&self, before: &Self) -> bool {
+        (self.status, self.mode) != (before.status, before.mode)
+    }
+}
+
 /// What is shown of a unit: a value, made from its state alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitView {
@@ -79,10 +115,10 @@ impl UnitView {
     /// The view of `state`.
     #[must_use]
     pub fn of(state: &UnitState) -> Self {
-        let judged = || state.points.iter().filter(|point| !point.is_auxiliary());
+        let here = || state.points.iter().filter(|point| !point.is_gone());
         let thermal = state.thermal();
-        let shown =
-            judged().filter(|p| p.temperature.is_some()).max_by_key(|p| (p.thermal(), p.newest));
+        let shown = here().filter(|p| !p.is_auxiliary() && p.temperature.is_some());
+        let shown = shown.max_by_key(|p| (p.thermal(), p.newest));
         Self {
             status: Status::of(thermal, state.link.state, state.manual_log.state),
             thermal,
@@ -93,7 +129,7 @@ impl UnitView {
             temperature: shown.and_then(|point| point.temperature),
             humidity: shown.and_then(|point| point.humidity),
             recorded_at: shown.map(|point| point.newest.0),
-            received_at: state.points.iter().map(|point| point.newest_received_at).max(),
+            received_at: here().map(|point| point.newest_received_at).max(),
             open_alerts: state.alerts.len(),
         }
     }

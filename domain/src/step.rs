@@ -1,11 +1,12 @@
 //! One step of a unit under way: readings, deadlines, people, and the alerts that follow.
 
 use crate::{
-    AlertEvent, AlertEventKind, AlertId, AlertKind, Input, Judged, LinkState, Mode, OpenAlert,
-    PointState, Reading, Refusal, Rule, Severity, Side, SideState, Suspicion, Timestamp, UnitId,
-    UnitState, UserId, Verdict,
+    AlertEvent, AlertEventKind, AlertId, AlertKind, Door, Input, Judged, LinkState, ManualLog,
+    Mode, OpenAlert, Point, PointState, Reading, Refusal, Rule, Severity, Side, SideState,
+    SourceId, StatusChange, Suspicion, Timestamp, UnitId, UnitState, UserId, Verdict,
     conditions::CoolingRun,
     deadline::{Deadline, Expiry, deadlines},
+    point::{MOST_POINTS, forget_oldest},
     reading::Channel,
     thermal::SideChange,
     thermal::Thermal,
@@ -20,6 +21,9 @@ pub(crate) struct Step<'a> {
     pub(crate) state: UnitState,
     /// What happened to alerts so far, in order.
     pub(crate) events: Vec<AlertEvent>,
+    /// How what is shown changed so far, in order.
+    pub(crate) statuses: Vec<StatusChange>,
+    shown_before: StatusChange,
     /// True once a region moved, or what no reading can give again.
     pub(crate) moved: bool,
 }
@@ -27,8 +31,16 @@ pub(crate) struct Step<'a> {
 impl<'a> Step<'a> {
     /// A step of `unit` at `now`. What ended by the clock on the wall alone has ended.
     pub(crate) fn begin(unit: UnitId, rule: &'a Rule, state: &UnitState, now: Timestamp) -> Self {
-        let mut step =
-            Self { unit, rule, now, state: state.clone(), events: Vec::new(), moved: false };
+        let mut step = Self {
+            unit,
+            rule,
+            now,
+            state: state.clone(),
+            events: Vec::new(),
+            statuses: Vec::new(),
+            shown_before: StatusChange::of(state, now),
+            moved: false,
+        };
         step.run(|d| d.expiry.is_by_wall_clock() && d.fires_at <= now);
         step
     }
@@ -44,9 +56,8 @@ impl<'a> Step<'a> {
             Input::SetMode(mode) => self.move_to(|state| state.mode = mode.clone()),
             Input::CalibrationDue(due_at) => self.expect_calibration(*due_at),
             Input::AttributeSilence(cause) => self.move_to(|state| state.link.cause = *cause),
-            Input::RetireSource(source) => {
-                self.move_to(|state| state.points.retain(|p| p.point.source != *source))
-            }
+            Input::RetireSource(source) => self.retire_source(*source),
+            Input::Retire { by } => self.retire(*by),
         }
         Verdict::Done
     }
@@ -63,7 +74,7 @@ impl<'a> Step<'a> {
         if let Some(suspicion) = reading.suspicion() {
             return Judged::Quarantined(suspicion);
         }
-        let index = self.point_index(reading);
+        let Some(index) = self.point_index(reading) else { return Judged::TooManyPoints };
         if self.state.points[index].is_past(reading.recorded_at, reading.sequence) {
             return Judged::Past;
         }
@@ -82,21 +93,32 @@ impl<'a> Step<'a> {
         Judged::InOrder
     }
 
-    fn point_index(&mut self, reading: &Reading) -> usize {
-        if let Some(index) = self.state.points.iter().position(|known| known.point == reading.point)
-        {
-            return index;
+    /// The place of a reading's point, which may be new; `None` if it is one too many.
+    fn point_index(&mut self, reading: &Reading) -> Option<usize> {
+        let known = self.state.points.iter().position(|known| known.point == reading.point);
+        if known.is_some() {
+            return known;
+        }
+        if !self.has_room(&reading.point) {
+            return None;
         }
         // A new point is a new checkpoint, so that a start knows from where to read each point's readings.
         self.moved = true;
         self.state.points.push(PointState::before(reading));
-        self.state.points.len() - 1
+        Some(self.state.points.len() - 1)
+    }
+
+    /// A person's log is taken in always.
+    fn has_room(&self, point: &Point) -> bool {
+        let is_by_hand =
+            point.channel == Channel::MANUAL && point.source == SourceId::direct(self.unit);
+        let here = self.state.points.iter().filter(|known| !known.is_gone());
+        is_by_hand || here.count() < MOST_POINTS
     }
 
     fn note_arrival(&mut self, index: usize, reading: &Reading) {
         let point = &mut self.state.points[index];
-        point.newest = (reading.recorded_at, reading.sequence);
-        point.newest_received_at = point.newest_received_at.max(reading.received_at);
+        self.moved |= point.arrive(reading);
         self.moved |= point.note_battery(reading, self.rule);
     }
 
@@ -113,6 +135,7 @@ impl<'a> Step<'a> {
             self.hear(reading);
         }
         self.judge_sides(index, reading);
+        self.judge_gone(reading);
         self.judge_cooling(index, reading);
     }
 
@@ -136,6 +159,20 @@ impl<'a> Step<'a> {
                 // the alert is opened first where the excursion began with this very reading
                 self.sync_alerts(reading.recorded_at, Some(reading));
                 self.confirm(side, confirmed_at, alarmed_before);
+            }
+        }
+    }
+
+    /// What a point had open when its source was taken away ends by the readings of the others since.
+    fn judge_gone(&mut self, reading: &Reading) {
+        let gone = |point: &&mut PointState| {
+            point.gone_at.is_some_and(|gone_at| gone_at < reading.recorded_at)
+        };
+        for point in self.state.points.iter_mut().filter(gone) {
+            for side in Side::BOTH {
+                let change =
+                    point.side_mut(side).step_by_another(side, reading.temperature, self.rule);
+                self.moved |= change != SideChange::None;
             }
         }
     }
@@ -174,20 +211,53 @@ impl<'a> Step<'a> {
         });
     }
 
+    /// Waits for a source no more. The link goes by the sensors that are left; what the source had open stays so,
+    /// as taking a sensor away cools nothing.
+    fn retire_source(&mut self, source: SourceId) {
+        let is_its = |point: &PointState| point.point.source == source && !point.is_gone();
+        if !self.state.points.iter().any(is_its) {
+            return;
+        }
+        let is_sensor =
+            |point: &PointState| !point.is_auxiliary() && point.point.channel != Channel::MANUAL;
+        let was_heard = self.state.points.iter().any(|point| is_its(point) && is_sensor(point));
+        let now = self.now;
+        self.move_to(|state| {
+            state
+                .points
+                .iter_mut()
+                .filter(|point| is_its(point))
+                .for_each(|point| point.leave(now));
+            forget_oldest(&mut state.points);
+            if was_heard {
+                let here = |point: &&PointState| is_sensor(point) && !point.is_gone();
+                let left = state.points.iter().filter(here);
+                state.link.left_with(left.map(|point| point.newest.0).max());
+            }
+        });
+    }
+
     // ---- deadlines ----
 
     /// Runs what fell due before `reading` by its own time: its point's confirm clocks, the link's (a gap between
     /// two readings was a silence), the door's where the reading speaks of the door, and what runs by no sensor.
     ///
     /// Another point's clock is left to its own readings and to the timer, so that one point's backlog is not
-    /// judged by another's time.
+    /// judged by another's time. One that is gone has no readings of its own, and goes by those of the others since.
     fn run_deadlines_before(&mut self, index: usize, reading: &Reading) {
         let is_sensor =
             reading.point.channel != Channel::MANUAL && !reading.point.channel.is_auxiliary();
         let until = reading.recorded_at;
         let passed = until.min(self.now);
+        let is_judged = !reading.point.channel.is_auxiliary();
+        let is_gone = |point: &PointState| point.gone_at.is_some_and(|gone_at| gone_at < until);
+        let points = self.state.points.iter().enumerate();
+        let gone: Vec<usize> =
+            points.filter(|(_, point)| is_judged && is_gone(point)).map(|(at, _)| at).collect();
         self.run(|deadline| match deadline.expiry {
-            Expiry::Confirm(point, _) => point == index && deadline.due_at <= until,
+            Expiry::Confirm(point, _) => {
+                (point == index || gone.contains(&point)) && deadline.due_at <= until
+            }
             Expiry::Link(_) => is_sensor && deadline.due_at <= until,
             Expiry::Door(_) => reading.door_open.is_some() && deadline.due_at <= until,
             Expiry::ManualLog(_) | Expiry::AckTimeout(_) => deadline.due_at <= passed,
@@ -271,6 +341,19 @@ impl<'a> Step<'a> {
         Verdict::Done
     }
 
+    /// Ends what is known of now, so that nothing holds an alert open. What orders readings stays, and so do the
+    /// mode and the calibration's date: if the unit comes back, it has been silent, and goes on from there.
+    fn retire(&mut self, by: Option<UserId>) {
+        self.moved = true;
+        for alert in std::mem::take(&mut self.state.alerts) {
+            self.emit(AlertEventKind::Resolved, self.now.max(alert.told_until()), by, alert);
+        }
+        self.state.points.iter_mut().for_each(PointState::calm);
+        self.state.link.state = LinkState::NeverSeen;
+        (self.state.door, self.state.manual_log) = (Door::UNKNOWN, ManualLog::NOT_DUE);
+        self.state.is_calibration_due = false;
+    }
+
     // ---- alerts ----
 
     fn is_alarmed(&self, side: Side) -> bool {
@@ -304,6 +387,20 @@ impl<'a> Step<'a> {
                 }
                 (Some(index), Some(severity)) => self.update(index, severity, at, measured),
             }
+        }
+        self.note_status(at);
+    }
+
+    /// Notes what the unit is shown as since `at`, if that is another word. Of several at one instant the last holds.
+    pub(crate) fn note_status(&mut self, at: Timestamp) {
+        let last = self.statuses.last().map(|last| last.at);
+        let change = StatusChange::of(&self.state, last.map_or(at, |last| at.max(last)));
+        if !change.differs_from(self.statuses.last().unwrap_or(&self.shown_before)) {
+            return;
+        }
+        self.statuses.pop_if(|last| last.at == change.at);
+        if change.differs_from(self.statuses.last().unwrap_or(&self.shown_before)) {
+            self.statuses.push(change);
         }
     }
 

@@ -203,6 +203,25 @@ impl SideState {
         }
     }
 
+    /// Steps on a reading of another point, after its own source was taken away: it can end by it, as by one of its
+    /// own, and never begins.
+    pub(crate) fn step_by_another(
+        &mut self,
+        side: Side,
+        temperature: MilliCelsius,
+        rule: &Rule,
+    ) -> SideChange {
+        match *self {
+            Self::Restoring { good_readings } => self.count(side, good_readings, temperature, rule),
+            Self::Excursion { .. } | Self::AlarmActive { .. }
+                if side.is_cleared(temperature, rule) =>
+            {
+                self.restore(1, rule)
+            }
+            Self::Ok | Self::Excursion { .. } | Self::AlarmActive { .. } => SideChange::None,
+        }
+    }
+
     /// Runs the confirm clock up to `until`: an excursion exactly its confirm time old is an alarm, and became
     /// one at that instant. No reading is needed.
     pub(crate) fn expire(

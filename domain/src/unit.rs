@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use crate::{
     AlertEvent, AlertId, AlertKind, Door, Link, LinkCause, LinkState, ManualLog, ManualLogState,
-    Mode, OpenAlert, Point, PointState, Reading, Rule, Severity, Side, SourceId, Suspicion,
-    Timestamp, UnitId, UserId, deadline::deadlines, invariants, step::Step, thermal::Thermal,
+    Mode, OpenAlert, Point, PointState, Reading, Rule, Severity, Side, SourceId, StatusChange,
+    Suspicion, Timestamp, UnitId, UserId, deadline::deadlines, invariants, step::Step,
+    thermal::Thermal,
 };
 
 /// The live state of a unit: what a checkpoint holds, and what readings since are folded into.
@@ -59,7 +60,7 @@ impl UnitState {
         self.judged_points().map(PointState::thermal).max().unwrap_or(Thermal::Ok)
     }
 
-    /// The points whose temperatures are judged.
+    /// The points whose temperatures are judged, and those whose sources were taken away meanwhile.
     pub fn judged_points(&self) -> impl Iterator<Item = &PointState> {
         self.points.iter().filter(|point| !point.is_auxiliary())
     }
@@ -115,12 +116,16 @@ impl UnitState {
         }
     }
 
-    /// True while the condition behind an alert of `kind` still holds, so that no person can resolve it.
+    /// True while the condition behind an alert of `kind` still holds, so that no person can resolve it. What only a
+    /// point holds whose source was taken away, nobody measures any more: a person may say that it is over.
     #[must_use]
     pub fn is_condition_active(&self, kind: AlertKind) -> bool {
+        let is_out = |side: Side| {
+            self.judged_points().any(|point| !point.is_gone() && point.side(side).is_out())
+        };
         match kind {
-            AlertKind::TemperatureHigh => self.judged_points().any(|point| point.high.is_out()),
-            AlertKind::TemperatureLow => self.judged_points().any(|point| point.low.is_out()),
+            AlertKind::TemperatureHigh => is_out(Side::High),
+            AlertKind::TemperatureLow => is_out(Side::Low),
             AlertKind::MonitoringInterrupted
             | AlertKind::MissedManualEntry
             | AlertKind::DoorOpen
@@ -174,8 +179,14 @@ pub enum Input<'a> {
     CalibrationDue(Option<Timestamp>),
     /// What is thought to be silent.
     AttributeSilence(LinkCause),
-    /// A source measures here no more; what it last said counts no more.
+    /// A source measures here no more: nobody waits for it. What it had open ends by another point's readings, or by
+    /// a person's word.
     RetireSource(SourceId),
+    /// The unit is watched no more. Its alerts are over, and nothing falls due in the same step.
+    Retire {
+        /// Who says so.
+        by: Option<UserId>,
+    },
 }
 
 /// What became of one input.
@@ -198,6 +209,8 @@ pub enum Judged {
     Past,
     /// Its own time cannot be believed. It moved nothing.
     Quarantined(Suspicion),
+    /// Its point is new, and the unit has as many as one can have. It moved nothing, and is not to be stored.
+    TooManyPoints,
 }
 
 /// Why a person's request was refused.
@@ -221,6 +234,8 @@ pub struct Transition {
     pub state: UnitState,
     /// What happened to alerts, in order.
     pub events: Vec<AlertEvent>,
+    /// How what the unit is shown as changed, in order; their instants do not go back.
+    pub statuses: Vec<StatusChange>,
     /// One verdict for each input.
     pub verdicts: Vec<Verdict>,
     /// True if a region moved, so that a new checkpoint must be committed. Otherwise the readings alone, folded
@@ -249,12 +264,21 @@ impl Unit {
     #[must_use]
     pub fn step(&self, inputs: &[Input<'_>], now: Timestamp) -> Transition {
         let mut step = Step::begin(self.id, &self.rule, &self.state, now);
-        let verdicts = inputs.iter().map(|input| step.take(input)).collect();
-        step.run_timers();
-        let Step { state, events, moved, .. } = step;
+        let verdicts = inputs
+            .iter()
+            .map(|input| {
+                let verdict = step.take(input);
+                step.note_status(now); // what a person says holds from now on
+                verdict
+            })
+            .collect();
+        if !inputs.iter().any(|input| matches!(input, Input::Retire { .. })) {
+            step.run_timers();
+        }
+        let Step { state, events, statuses, moved, .. } = step;
         invariants::check(&state);
         let wake_at = next_wake(&state, &self.rule);
-        Transition { state, events, verdicts, moved, wake_at }
+        Transition { state, events, statuses, verdicts, moved, wake_at }
     }
 
     /// When to look at the unit again, if nothing comes.

@@ -1,4 +1,4 @@
-//! Keeps the store in shape: months ahead of the readings, statistics behind them.
+//! Keeps the store in shape: months ahead of the readings, statistics behind them, no keys of old requests.
 
 use std::{sync::Arc, time::Duration};
 

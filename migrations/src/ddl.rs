@@ -18,6 +18,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("{uuid}", "UUID", "BLOB"),
     ("{bytes}", "BYTEA", "BLOB"),
     ("{bool}", "BOOLEAN", "INTEGER"),
+    ("{false}", "FALSE", "0"),
     ("{bigint}", "BIGINT", "INTEGER"),
     ("{smallint}", "SMALLINT", "INTEGER"),
     // sorted by bytes, as Rust and SQLite do

@@ -1,8 +1,8 @@
 //! The schema, one file for each change.
 //!
 //! The same tables on PostgreSQL and SQLite. Every instant is whole milliseconds since 1970 (`…_at`), temperatures
-//! are thousandths of a degree Celsius, humidity is per mille. All tables but `users` and `signing_keys`, which
-//! belong to no tenant, have `org_id`, and foreign keys between a tenant's rows include it.
+//! are thousandths of a degree Celsius, humidity is per mille. All tables but `users` and what hangs on
+//! them, `operators` and `signing_keys`, which belong to no tenant, have `org_id`, and foreign keys between a tenant's rows include it.
 
 mod ddl;
 mod m20261120_090000_tenants;
@@ -15,6 +15,15 @@ mod m20261120_090600_alerts;
 mod m20261120_090700_radio;
 mod m20261120_090800_audit;
 mod m20261120_090900_signing_keys;
+mod m20261120_100000_lifecycle;
+mod m20261120_100100_accounts;
+mod m20261120_100200_access;
+mod m20261120_100300_sensors;
+mod m20261120_100400_records;
+mod m20261120_100500_contacts;
+mod m20261120_100600_accountability;
+mod m20261120_100650_status_changes;
+mod m20261120_100700_row_security;
 
 use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::{DbErr, MigratorTrait};
@@ -37,6 +46,15 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_090700_radio::Migration),
             Box::new(m20261120_090800_audit::Migration),
             Box::new(m20261120_090900_signing_keys::Migration),
+            Box::new(m20261120_100000_lifecycle::Migration),
+            Box::new(m20261120_100100_accounts::Migration),
+            Box::new(m20261120_100200_access::Migration),
+            Box::new(m20261120_100300_sensors::Migration),
+            Box::new(m20261120_100400_records::Migration),
+            Box::new(m20261120_100500_contacts::Migration),
+            Box::new(m20261120_100600_accountability::Migration),
+            Box::new(m20261120_100650_status_changes::Migration),
+            Box::new(m20261120_100700_row_security::Migration),
         ]
     }
 }

@@ -14,16 +14,29 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::signing;
 
-/// A key that is not known is asked for at most once in this time, whoever asks.
-const REFETCH_AFTER: Duration = Duration::from_secs(30);
+/// How often an issuer is asked for its keys.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// A key that is not known is asked for at most once in this time, whoever asks; so is an issuer that is away.
+    refetch_after: Duration,
+    /// How long fetched keys are taken as fresh where the issuer does not say, and the bounds of what it may say.
+    fresh: Duration,
+    fresh_least: Duration,
+    fresh_most: Duration,
+}
+
+const PACE: Pace = Pace {
+    refetch_after: Duration::from_secs(30),
+    fresh: Duration::from_secs(600),
+    fresh_least: Duration::from_secs(60),
+    fresh_most: Duration::from_secs(3600),
+};
+
+/// Keys are fetched again when this part of their freshness is over, in the background: nobody's request waits.
+const AHEAD: f64 = 0.8;
 
 /// The same for the hub's own keys, which cost one read of its own store.
 const RELOAD_AFTER: Duration = Duration::from_secs(1);
-
-/// How long fetched keys are taken as fresh where the issuer does not say, and the bounds of what it may say.
-const FRESH: Duration = Duration::from_secs(600);
-const FRESH_LEAST: Duration = Duration::from_secs(60);
-const FRESH_MOST: Duration = Duration::from_secs(3600);
 
 /// No answer with keys is longer, in bytes.
 const LONGEST_ANSWER: usize = 256 * 1024;
@@ -57,7 +70,7 @@ struct Shared {
 }
 
 enum Source {
-    Url { client: reqwest::Client, url: String },
+    Url { client: reqwest::Client, url: String, pace: Pace },
     Own(Store),
 }
 
@@ -76,13 +89,17 @@ impl KeySet {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn published_at(url: String) -> anyhow::Result<Self> {
+        Self::fetched_at(url, PACE)
+    }
+
+    fn fetched_at(url: String, pace: Pace) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .context("a client for the keys of token issuers cannot be made")?;
-        let set = Self::from_source(Source::Url { client, url }, Vec::new());
-        tokio::spawn(keep_fresh(Arc::downgrade(&set.0)));
+        let set = Self::from_source(Source::Url { client, url, pace }, Vec::new());
+        tokio::spawn(keep_fresh(Arc::downgrade(&set.0), pace));
         Ok(set)
     }
 
@@ -128,16 +145,16 @@ impl KeySet {
 impl Source {
     const fn patience(&self) -> Duration {
         match self {
-            Self::Url { .. } => REFETCH_AFTER,
+            Self::Url { pace, .. } => pace.refetch_after,
             Self::Own(_) => RELOAD_AFTER,
         }
     }
 
     async fn read(&self) -> anyhow::Result<(Vec<PublicKey>, Duration)> {
         match self {
-            Self::Url { client, url } => fetch(client, url).await,
+            Self::Url { client, url, pace } => fetch(client, url, pace).await,
             Self::Own(store) => {
-                Ok((signing::public_keys(&store.signing_keys().await?)?, FRESH_MOST))
+                Ok((signing::public_keys(&store.signing_keys().await?)?, PACE.fresh_most))
             }
         }
     }
@@ -165,12 +182,12 @@ impl Shared {
 }
 
 /// Fetches an issuer's keys at the start and again ahead of the end of their freshness, until nobody needs them.
-async fn keep_fresh(shared: std::sync::Weak<Shared>) {
+async fn keep_fresh(shared: std::sync::Weak<Shared>, pace: Pace) {
     loop {
         let Some(alive) = shared.upgrade() else { return };
         let pause = match alive.refresh().await {
-            Some(fresh) => fresh.mul_f64(0.8),
-            None => REFETCH_AFTER,
+            Some(fresh) => fresh.mul_f64(AHEAD),
+            None => pace.refetch_after,
         };
         drop(alive);
         tokio::time::sleep(pause).await;
@@ -188,7 +205,11 @@ fn pick(keys: &[PublicKey], kid: Option<&str>, algorithm: Algorithm) -> Option<D
     fitting.next().is_none().then(|| first.key.clone())
 }
 
-async fn fetch(client: &reqwest::Client, url: &str) -> anyhow::Result<(Vec<PublicKey>, Duration)> {
+async fn fetch(
+    client: &reqwest::Client,
+    url: &str,
+    pace: &Pace,
+) -> anyhow::Result<(Vec<PublicKey>, Duration)> {
     let mut answer = client.get(url).send().await?.error_for_status()?;
     let fresh = answer.headers().get(CACHE_CONTROL).and_then(|value| max_age(value.to_str().ok()?));
     let mut body = Vec::new();
@@ -197,14 +218,20 @@ async fn fetch(client: &reqwest::Client, url: &str) -> anyhow::Result<(Vec<Publi
         body.extend_from_slice(&chunk);
     }
     let set: JwkSet = serde_json::from_slice(&body).context("the answer is no key set")?;
-    let fresh = fresh.unwrap_or(FRESH).clamp(FRESH_LEAST, FRESH_MOST);
-    Ok((usable(&set), fresh))
+    let fresh = fresh.unwrap_or(pace.fresh).clamp(pace.fresh_least, pace.fresh_most);
+    let keys = usable(&set);
+    // an issuer that rotates publishes another key; one without any is broken, not changed
+    ensure!(!keys.is_empty(), "the answer holds no key that can be used");
+    Ok((keys, fresh))
 }
 
 /// The keys of a set that can verify something; others are passed over.
 fn usable(set: &JwkSet) -> Vec<PublicKey> {
     let key = |jwk: &jsonwebtoken::jwk::Jwk| {
         let key = DecodingKey::from_jwk(jwk).ok()?;
+        if key.family().algorithms().contains(&Algorithm::HS256) {
+            return None; // a secret that is published is none
+        }
         let algorithm = match jwk.common.key_algorithm {
             Some(said) => Some(said.to_string().parse().ok()?),
             None => None,
@@ -218,3 +245,7 @@ fn max_age(cache_control: &str) -> Option<Duration> {
     let seconds = cache_control.split(',').find_map(|part| part.trim().strip_prefix("max-age="))?;
     seconds.parse().ok().map(Duration::from_secs)
 }
+
+#[cfg(test)]
+#[path = "issuers_tests.rs"]
+mod tests;

@@ -17,7 +17,10 @@ use governor::{
     state::keyed::DashMapStateStore,
 };
 use hub_domain::{KeyId, OrgId, SiteId, Timestamp};
-use hub_store::{Store, records::ApiKey};
+use hub_store::{
+    Store,
+    records::{ApiKey, PreviousSecret},
+};
 use moka::future::Cache;
 use uuid::Uuid;
 
@@ -59,9 +62,15 @@ impl FreshKey {
     /// Makes a key.
     #[must_use]
     pub fn new() -> Self {
-        let (id, secret) = (Uuid::now_v7(), fresh_secret());
-        let text = format!("ftk_{}_{secret}", id.simple());
-        Self { id: id.into(), text, secret_hash: sha256(secret.as_bytes()) }
+        Self::of(Uuid::now_v7().into())
+    }
+
+    /// Makes another secret for a key.
+    #[must_use]
+    pub fn of(id: KeyId) -> Self {
+        let secret = fresh_secret();
+        let text = format!("ftk_{}_{secret}", id.0.simple());
+        Self { id, text, secret_hash: sha256(secret.as_bytes()) }
     }
 }
 
@@ -99,6 +108,17 @@ struct KnownKey {
     touched_at: AtomicI64,
 }
 
+impl KnownKey {
+    fn takes(&self, secret: &[u8], now: Timestamp) -> bool {
+        let record = &self.record;
+        let is_old =
+            |previous: &PreviousSecret| now < previous.until && is_secret(secret, &previous.hash);
+        let is_right =
+            is_secret(secret, &record.secret_hash) || record.previous.as_ref().is_some_and(is_old);
+        is_right && record.revoked_at.is_none()
+    }
+}
+
 impl IngestKeys {
     /// Keys of this store, each with these rates.
     #[must_use]
@@ -129,7 +149,7 @@ impl IngestKeys {
         from: IpAddr,
         now: Timestamp,
     ) -> Result<IngestKey, ApiError> {
-        let Some(known) = self.find(text.unwrap_or_default()).await? else {
+        let Some(known) = self.find(text.unwrap_or_default(), now).await? else {
             self.wrong.take(origin_of(from)).map_err(ApiError::TooManyRequests)?;
             return Err(ApiError::BadKey);
         };
@@ -170,17 +190,14 @@ impl IngestKeys {
         self.webhooks.retain_recent();
     }
 
-    async fn find(&self, text: &str) -> Result<Option<Arc<KnownKey>>, ApiError> {
+    async fn find(&self, text: &str, now: Timestamp) -> Result<Option<Arc<KnownKey>>, ApiError> {
         let Some((id, secret)) = parse(text) else { return Ok(None) };
-        let known = match self.known.get(&id).await {
-            Some(known) => known,
-            None => self.look_up(id).await?,
-        };
-        let good = |known: &Arc<KnownKey>| {
-            is_secret(secret.as_bytes(), &known.record.secret_hash)
-                && known.record.revoked_at.is_none()
-        };
-        Ok(known.filter(good))
+        let takes = |known: &Arc<KnownKey>| known.takes(secret.as_bytes(), now);
+        if let Some(known) = self.known.get(&id).await.flatten().filter(takes) {
+            return Ok(Some(known));
+        }
+        // what is believed may be of before a new secret was made, elsewhere
+        Ok(self.look_up(id).await?.filter(takes))
     }
 
     async fn look_up(&self, id: KeyId) -> Result<Option<Arc<KnownKey>>, ApiError> {

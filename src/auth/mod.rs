@@ -2,18 +2,28 @@
 
 pub mod attempts;
 pub mod caller;
+pub mod inspectors;
 pub mod issuers;
 pub mod keys;
+pub mod links;
+pub mod operator;
 pub mod passwords;
+pub mod proof;
+pub mod rates;
 pub mod roles;
 pub mod sign_ins;
 pub mod signing;
 pub mod tokens;
+pub mod totp;
 
 pub use attempts::Attempts;
 pub use caller::Caller;
+pub use inspectors::Inspectors;
 pub use keys::{IngestKey, IngestKeys};
+pub use links::{FreshLink, LinkToken};
+pub use operator::Operator;
 pub use passwords::Passwords;
+pub use rates::Rates;
 pub use roles::Deed;
 pub use sign_ins::SignIns;
 pub use signing::Signer;

@@ -14,6 +14,31 @@ const WAITING: usize = 64;
 /// The longest password that is hashed, in bytes.
 pub const LONGEST: usize = 1024;
 
+/// A password that is chosen has so many characters at least.
+pub const SHORTEST: usize = 12;
+
+/// What is wrong with a password that somebody chooses, if anything. Length is what makes one hard to guess; what else
+/// is refused is what would be tried first.
+#[must_use]
+pub fn fault_of(password: &str, email: &str) -> Option<&'static str> {
+    let lower = password.to_lowercase();
+    let mut letters: Vec<char> = lower.chars().collect();
+    letters.sort_unstable();
+    letters.dedup();
+    let local = email.split('@').next().unwrap_or_default();
+    if password.chars().count() < SHORTEST {
+        Some("the password has fewer than 12 characters")
+    } else if password.len() > LONGEST {
+        Some("the password is longer than 1024 bytes")
+    } else if lower == email.to_lowercase() || lower.replace(local, "").chars().count() < 5 {
+        Some("the password is little else than the e-mail address")
+    } else if letters.len() < 5 {
+        Some("the password has fewer than 5 different characters")
+    } else {
+        None
+    }
+}
+
 /// Verified in place of the hash of a user who does not exist, so that both take the same time.
 static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash_now(&super::fresh_secret()));
 
@@ -95,6 +120,27 @@ fn is_right_now(password: &str, hash: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_long_and_no_repetition() {
+        let fault = |password: &str| fault_of(password, "ada.lovelace@example.test");
+        for good in
+            ["correct horse battery staple", "twelve chars", "öäü öäü abc d", &"ab3d5f".repeat(170)]
+        {
+            assert_eq!(fault(good), None, "{good}");
+        }
+        let long = "ab3d5f".repeat(171);
+        for bad in [
+            "",
+            "eleven char",
+            "aaaaaaaaaaaaaaaa",
+            "ada.lovelace@example.test",
+            "Ada.Lovelace123",
+            &long,
+        ] {
+            assert!(fault(bad).is_some(), "{bad}");
+        }
+    }
 
     #[tokio::test]
     async fn a_password_fits_its_own_hash_alone() {

@@ -5,6 +5,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use hub_domain::UserId;
+
 use super::attempts::{Attempts, origin_of};
 
 /// Failures in a window: of an e-mail from one place, of one place, of an e-mail.
@@ -13,13 +15,34 @@ const BY_PLACE: u32 = 300;
 const BY_EMAIL: u32 = 100;
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// Wrong codes of a second factor, wherever from. Whoever gets there knows the password, so nobody else can spend it.
+/// It leaves three in a thousand to who guesses for a day.
+const BY_CODE: u32 = 10;
+const CODE_WINDOW: Duration = Duration::from_secs(900);
+
+/// Links and tokens of one place that were not good.
+const BY_LINK: u32 = 60;
+
+/// Links that somebody asked for: to one address, from one place.
+const ASKED_BY_EMAIL: u32 = 5;
+const ASKED_BY_PLACE: u32 = 60;
+const ASKED_WINDOW: Duration = Duration::from_secs(900);
+
 /// The budgets of failed sign-ins.
 #[derive(Debug)]
 pub struct SignIns {
     together: Attempts<(String, IpAddr)>,
     by_place: Attempts<IpAddr>,
     by_email: Attempts<String>,
+    by_code: Attempts<UserId>,
+    by_link: Attempts<IpAddr>,
+    asked_by_email: Attempts<String>,
+    asked_by_place: Attempts<IpAddr>,
 }
+
+/// An attempt of one kind. It counts as failed unless it is given back.
+#[derive(Debug)]
+pub struct TakenOne<'a, K>(&'a Attempts<K>, K);
 
 /// An attempt taken from the budgets. It counts as failed unless it is given back.
 #[derive(Debug)]
@@ -37,6 +60,10 @@ impl SignIns {
             together: Attempts::new(TOGETHER, WINDOW),
             by_place: Attempts::new(BY_PLACE, WINDOW),
             by_email: Attempts::new(BY_EMAIL, WINDOW),
+            by_code: Attempts::new(BY_CODE, CODE_WINDOW),
+            by_link: Attempts::new(BY_LINK, WINDOW),
+            asked_by_email: Attempts::new(ASKED_BY_EMAIL, ASKED_WINDOW),
+            asked_by_place: Attempts::new(ASKED_BY_PLACE, ASKED_WINDOW),
         }
     }
 
@@ -59,11 +86,46 @@ impl SignIns {
         }
         Ok(Taken { budgets: self, email, place })
     }
+
+    /// Takes one attempt at somebody's second factor.
+    ///
+    /// # Errors
+    /// With the time to wait, when the budget is spent.
+    pub fn take_code(&self, user: UserId) -> Result<TakenOne<'_, UserId>, Duration> {
+        self.by_code.take(user)?;
+        Ok(TakenOne(&self.by_code, user))
+    }
+
+    /// Takes one attempt at a link or a token from `address`.
+    ///
+    /// # Errors
+    /// With the time to wait, when the budget is spent.
+    pub fn take_link(&self, address: IpAddr) -> Result<TakenOne<'_, IpAddr>, Duration> {
+        let place = origin_of(address);
+        self.by_link.take(place)?;
+        Ok(TakenOne(&self.by_link, place))
+    }
+
+    /// Counts that a link to `email` was asked for from `address`, whether or not it is anybody's.
+    ///
+    /// # Errors
+    /// With the time to wait, when a budget is spent.
+    pub fn ask_for_link(&self, email: &str, address: IpAddr) -> Result<(), Duration> {
+        self.asked_by_place.take(origin_of(address))?;
+        self.asked_by_email.take(email.to_owned())
+    }
 }
 
 impl Default for SignIns {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl<K: Eq + std::hash::Hash> TakenOne<'_, K> {
+    /// The attempt did not fail.
+    pub fn give_back(self) {
+        self.0.give_back(&self.1);
     }
 }
 

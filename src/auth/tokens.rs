@@ -75,6 +75,8 @@ pub struct Claims {
     pub issuer: String,
     /// Whom it is about.
     pub subject: String,
+    /// The address that the issuer has seen them prove, lower-cased.
+    pub proven_email: Option<String>,
     /// When it ends.
     pub expires_at: Timestamp,
 }
@@ -197,7 +199,9 @@ impl Issuer {
             return Err(TokenError::Expired);
         }
         let issuer = text("iss").unwrap_or_default().to_owned();
-        Ok(Claims { issuer, subject: subject.to_owned(), expires_at })
+        let is_proven = payload.get("email_verified") == Some(&Value::Bool(true));
+        let proven_email = text("email").filter(|_| is_proven).map(str::to_lowercase);
+        Ok(Claims { issuer, subject: subject.to_owned(), proven_email, expires_at })
     }
 
     fn is_for_us(&self, payload: &Map<String, Value>) -> bool {

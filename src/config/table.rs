@@ -80,14 +80,38 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "token-secs",
         "HUB_TOKEN_SECS",
-        "28800",
-        "How long a token of the hub's own sign-in is good, in seconds, 1 to 2592000",
+        "900",
+        "How long an access token of the hub's own sign-in is good, in seconds, 1 to 2592000",
+    ),
+    setting(
+        "refresh-secs",
+        "HUB_REFRESH_SECS",
+        "2592000",
+        "How long a session of the hub's own sign-in lasts that nobody refreshes, in seconds, 1 to 31536000",
+    ),
+    setting(
+        "public-url",
+        "HUB_PUBLIC_URL",
+        "",
+        "Where people reach the hub, for links that it hands out; without it the address that it listens on",
     ),
     setting(
         "max-connections",
         "HUB_MAX_CONNECTIONS",
         "12000",
         "At most so many connections of clients, 1 to 1000000",
+    ),
+    setting(
+        "caller-requests",
+        "HUB_CALLER_REQUESTS",
+        "100",
+        "At most so many requests a second of one person; four times as many at once",
+    ),
+    setting(
+        "organization-requests",
+        "HUB_ORGANIZATION_REQUESTS",
+        "500",
+        "At most so many requests a second of all people of one organization together; four times as many at once",
     ),
     setting(
         "key-requests",

@@ -5,8 +5,9 @@ use axum::{
     http::request::Parts,
 };
 use hub_domain::Timestamp;
-use hub_store::records::{Page, PageQuery};
+use hub_store::records::{Life, Page, PageQuery};
 use serde::{Serialize, de::DeserializeOwned};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::error::{ApiError, FieldError};
@@ -64,6 +65,30 @@ pub fn query_id<T: From<Uuid>>(
         .transpose()
 }
 
+/// Which life of things `deleted` asks for: those that are there, or with `true` those that were deleted.
+///
+/// # Errors
+/// 400 for what is neither `true` nor `false`.
+pub fn life(deleted: Option<&str>) -> Result<Life, ApiError> {
+    match deleted {
+        None | Some("false") => Ok(Life::Present),
+        Some("true") => Ok(Life::Deleted),
+        Some(_) => Err(bad_query("deleted", "must be true or false")),
+    }
+}
+
+/// A text in a query that is looked for in names.
+///
+/// # Errors
+/// 400 for none, for one longer than a name, and for control characters.
+pub fn query_text(name: &'static str, text: Option<String>) -> Result<Option<String>, ApiError> {
+    let is_good = |text: &String| {
+        (1..=LONGEST_NAME).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    };
+    let hint = "must be 1 to 200 characters, none of them a control character";
+    text.map(|text| Some(text).filter(is_good).ok_or_else(|| bad_query(name, hint))).transpose()
+}
+
 /// An instant in a query.
 ///
 /// # Errors
@@ -99,10 +124,11 @@ pub fn page(limit: Option<&str>, cursor: Option<String>) -> Result<PageQuery, Ap
 }
 
 /// A page of a list, as answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Listed<T> {
     items: Vec<T>,
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 

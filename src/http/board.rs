@@ -1,6 +1,7 @@
 //! The board: the built page, carried in the binary.
 
 use axum::{
+    Json,
     extract::State,
     http::{
         HeaderName, HeaderValue, Method, StatusCode, Uri,
@@ -10,9 +11,11 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rust_embed::{EmbeddedFile, RustEmbed};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::error::ApiError;
+use super::{answers::DemoErrors, error::ApiError};
 use crate::app::Hub;
 
 #[derive(RustEmbed)]
@@ -25,6 +28,14 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
     <h1>FreshTrack Hub is running</h1><p>The board was not built into this binary. Build it with \
     <code>cargo xtask demo</code>, or in <code>web-demo/</code> with <code>npm ci &amp;&amp; npm run build</code>, \
     and build the hub again.</p></html>";
+
+/// How to sign in to a demonstration.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DemoOut {
+    email: String,
+    password: String,
+    note: String,
+}
 
 /// Answers whatever no other route took: a file of the board, or 404.
 pub async fn serve(method: Method, uri: Uri, headers: axum::http::HeaderMap) -> Response {
@@ -69,11 +80,31 @@ fn answer(name: &str, file: EmbeddedFile, known: Option<&HeaderValue>) -> Respon
     (headers, file.data).into_response()
 }
 
+/// What is answered here, with what the document says of it.
+pub fn routes() -> OpenApiRouter<Hub> {
+    OpenApiRouter::new().routes(routes!(demo))
+}
+
 /// How to sign in to a demonstration. There only: 404 on every other hub.
 ///
 /// # Errors
 /// 404 outside demo mode.
-pub async fn demo(State(hub): State<Hub>) -> Result<axum::Json<serde_json::Value>, ApiError> {
+#[utoipa::path(
+    get,
+    path = "/api/demo",
+    operation_id = "getDemo",
+    tag = "Sign-in",
+    security(()),
+    responses(
+        (status = 200, description = "The demonstration's own account.", body = DemoOut),
+        DemoErrors,
+    ),
+)]
+pub async fn demo(State(hub): State<Hub>) -> Result<Json<DemoOut>, ApiError> {
     let demo = hub.demo.as_ref().ok_or(ApiError::NotFound)?;
-    Ok(axum::Json(json!({ "email": demo.email, "password": demo.password, "note": demo.note })))
+    Ok(Json(DemoOut {
+        email: demo.email.clone(),
+        password: demo.password.clone(),
+        note: demo.note.clone(),
+    }))
 }

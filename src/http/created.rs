@@ -1,4 +1,4 @@
-//! The answer to a creating request: 201, where the object is, and the object.
+//! The answer to a creating request: 201, where the object is, and the object in its first edition.
 
 use axum::{
     Json,
@@ -6,6 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+
+use super::edition;
 
 /// An object that was made, and the path of its kind's list.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub struct Created<T> {
 
 impl<T: Serialize> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
-        (StatusCode::CREATED, [(LOCATION, self.location)], Json(self.object)).into_response()
+        (StatusCode::CREATED, [(LOCATION, self.location)], [edition::tag(1)], Json(self.object))
+            .into_response()
     }
 }

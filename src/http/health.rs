@@ -11,9 +11,15 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
 use tokio::time::timeout;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::{
+    answers::{InternalErrors, OpenErrors, PROBLEM_TYPE},
+    schemas,
+};
 use crate::app::Hub;
 
 /// A commit that has waited longer than this means that the writer is stuck.
@@ -22,11 +28,66 @@ const STALLED: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The process is there.
-pub async fn live() -> Json<serde_json::Value> {
-    Json(json!({ "status": "ok" }))
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LiveOut {
+    status: &'static str,
+}
+
+/// The hub can work, by what keeps its data.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReadyOut {
+    status: &'static str,
+    store: &'static str,
+}
+
+/// A problem like any other, but for `status`, which says in a word what probes look for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NotReadyOut {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    #[schema(schema_with = schemas::any_value)]
+    status: &'static str,
+    code: &'static str,
+    detail: &'static str,
+    #[schema(required = false)]
+    reason: &'static str,
+}
+
+/// What is answered here, with what the document says of it.
+pub fn routes() -> OpenApiRouter<Hub> {
+    OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).routes(routes!(metrics))
+}
+
+/// The process is there.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "getLiveness",
+    tag = "Operations",
+    security(()),
+    responses(
+        (status = 200, description = "It is there.", body = LiveOut),
+        OpenErrors,
+    ),
+)]
+pub async fn live() -> Json<LiveOut> {
+    Json(LiveOut { status: "ok" })
 }
 
 /// The hub can work: its store answers and its writer gets on.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "getReadiness",
+    tag = "Operations",
+    security(()),
+    responses(
+        (status = 200, description = "It can work.", body = ReadyOut),
+        (status = 503, description = "It cannot, and why.", body = NotReadyOut, content_type = PROBLEM_TYPE),
+        InternalErrors,
+    ),
+)]
 pub async fn ready(State(hub): State<Hub>) -> Response {
     let reason = match timeout(PATIENCE, hub.store.ping()).await {
         Err(_) => Some("the store does not answer in time"),
@@ -38,26 +99,36 @@ pub async fn ready(State(hub): State<Hub>) -> Response {
     };
     let reason = if hub.is_stopping() { Some("the hub is stopping") } else { reason };
     match reason {
-        None => Json(json!({ "status": "ok", "store": hub.store.backend_name() })).into_response(),
+        None => Json(ReadyOut { status: "ok", store: hub.store.backend_name() }).into_response(),
         Some(reason) => unready(reason),
     }
 }
 
-/// A problem like any other, but for `status`, which says in a word what probes look for.
-fn unready(reason: &str) -> Response {
-    let problem = json!({
-        "type": "urn:freshtrack:problem:unavailable",
-        "title": "Unavailable",
-        "status": "unavailable",
-        "code": "unavailable",
-        "detail": reason,
-        "reason": reason,
-    });
-    let headers = [(CONTENT_TYPE, "application/problem+json"), (RETRY_AFTER, "1")];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, problem.to_string()).into_response()
+fn unready(reason: &'static str) -> Response {
+    let problem = NotReadyOut {
+        kind: "urn:freshtrack:problem:unavailable",
+        title: "Unavailable",
+        status: "unavailable",
+        code: "unavailable",
+        detail: reason,
+        reason,
+    };
+    let headers = [(CONTENT_TYPE, PROBLEM_TYPE), (RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, Json(problem)).into_response()
 }
 
 /// Numbers for Prometheus. None of them names a tenant.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "getMetrics",
+    tag = "Operations",
+    security(()),
+    responses(
+        (status = 200, description = "In the text format of Prometheus.", body = String, content_type = "text/plain"),
+        OpenErrors,
+    ),
+)]
 pub async fn metrics(State(hub): State<Hub>) -> Response {
     let stats = hub.units.stats();
     gauge("hub_live_units", stats.live_units);

@@ -11,8 +11,8 @@ use axum::{
     http::{
         HeaderName, HeaderValue, StatusCode,
         header::{
-            CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, REFERRER_POLICY,
-            X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+            CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+            REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     middleware::Next,
@@ -87,6 +87,7 @@ fn finish(response: &mut Response, id: Uuid) {
     if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
         problem.instance = Some(format!("urn:uuid:{id}"));
         response.headers_mut().remove(CONTENT_LENGTH);
+        response.headers_mut().remove(CONTENT_ENCODING); // the body that was compressed is not sent
         *response.body_mut() = problem.body().into();
     }
     let headers = response.headers_mut();

@@ -1,39 +1,87 @@
 //! The HTTP interface: one file for each resource, one table of errors, one accept loop.
 
+#![expect(
+    unused_qualifications,
+    reason = "the code that utoipa's macros write names traits in full"
+)]
+
+pub mod accept_invitation;
+pub mod account;
+pub mod addresses;
 pub mod alerts;
+pub mod answers;
 pub mod api_keys;
 pub mod areas;
 pub mod asked;
+pub mod assignments;
+pub mod audit;
 pub mod board;
 pub mod body;
+pub mod calibrations;
+pub mod contacts;
+pub mod corrective_actions;
 pub mod created;
 pub mod devices;
+pub mod door_events;
+pub mod edition;
+pub mod effective_rules;
 pub mod error;
+pub mod exports;
+pub mod extracts;
 pub mod fields;
+pub mod follow;
+pub mod gateways;
 pub mod health;
+pub mod history;
+pub mod idempotency;
 pub mod ingest;
+pub mod inspector_links;
 pub mod instant;
+pub mod invitations;
 pub mod layers;
 pub mod linger;
+pub mod lives;
+pub mod maintenance;
+pub mod manual_logs;
+pub mod measures;
+pub mod member_links;
+pub mod members;
+pub mod once;
+pub mod openapi;
 pub mod organizations;
+pub mod plans;
+pub mod platform;
+pub mod policies;
 pub mod presets;
 pub mod readings;
+pub mod recorded;
+pub mod relations;
+pub mod rule_layers;
+pub mod rule_versions;
 pub mod rules;
+pub mod schemas;
+pub mod scopes;
+pub mod second_factor;
+pub mod secrets;
 pub mod server;
 pub mod sessions;
+pub mod sheets;
 pub mod sites;
 pub mod ttn_connections;
+pub mod ttn_webhook;
+pub mod unclaimed;
+pub mod unit_lives;
 pub mod units;
+pub mod whole;
 
 use axum::{
     Router,
     http::{
         HeaderName, HeaderValue, Method,
-        header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
+        header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER},
     },
     middleware,
     response::IntoResponse as _,
-    routing::{get, post},
 };
 use tower_http::{
     compression::{
@@ -42,8 +90,10 @@ use tower_http::{
     },
     cors::CorsLayer,
 };
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::{app::Hub, ttn, ws};
+use self::idempotency::Replayer;
+use crate::{app::Hub, auth::caller::REASON_HEADER, ws};
 
 /// Shorter answers are not compressed, in bytes.
 const COMPRESSED_FROM: u64 = 1024;
@@ -52,13 +102,12 @@ const COMPRESSED_FROM: u64 = 1024;
 pub fn router(hub: Hub, origins: &[HeaderValue]) -> Router {
     let compressed = CompressionLayer::new()
         .compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_FROM)));
-    let open = Router::new()
-        .merge(tree())
-        .merge(people())
-        .merge(operations())
+    let open = once_only(Router::from(tree().merge(people())), &hub)
+        .merge(Router::from(operations()))
+        .merge(openapi::page())
         .fallback(board::serve)
         .layer(compressed);
-    open.merge(senders())
+    open.merge(Router::from(senders()))
         .method_not_allowed_fallback(|| async { error::ApiError::MethodNotAllowed.into_response() })
         .layer(cors(origins))
         .with_state(hub.clone())
@@ -66,65 +115,77 @@ pub fn router(hub: Hub, origins: &[HeaderValue]) -> Router {
         .layer(middleware::from_fn(layers::around))
 }
 
+/// The routes with what keeps a creating request from being done twice.
+fn once_only(routes: Router<Hub>, hub: &Hub) -> Router<Hub> {
+    let replayer = Replayer { hub: hub.clone(), routes: routes.clone().with_state(hub.clone()) };
+    routes.layer(middleware::from_fn_with_state(replayer, idempotency::around))
+}
+
 /// What senders use: answers are short and many, so nothing is done to them.
-fn senders() -> Router<Hub> {
-    Router::new()
-        .route("/api/ingest/readings", post(ingest::post))
-        .route("/api/integrations/ttn/{connection}", post(ttn::webhook))
+fn senders() -> OpenApiRouter<Hub> {
+    ingest::routes().merge(ttn_webhook::routes())
 }
 
-fn people() -> Router<Hub> {
-    Router::new()
-        .route("/api/v1/auth/sign-in", post(sessions::sign_in))
-        .route("/api/v1/auth/refresh", post(sessions::refresh))
-        .route("/api/v1/me", get(sessions::me))
-        .route("/api/v1/organizations", get(organizations::list))
-        .route("/.well-known/jwks.json", get(sessions::jwks))
-        .route("/api/demo", get(board::demo))
+fn people() -> OpenApiRouter<Hub> {
+    sessions::routes()
+        .merge(account::routes())
+        .merge(second_factor::routes())
+        .merge(accept_invitation::routes())
+        .merge(member_links::routes())
+        .merge(platform::routes())
+        .merge(organizations::routes())
+        .merge(members::routes())
+        .merge(invitations::routes())
+        .merge(inspector_links::routes())
+        .merge(board::routes())
 }
 
-fn tree() -> Router<Hub> {
-    Router::new()
-        .route("/api/v1/sites", post(sites::create).get(sites::list))
-        .route("/api/v1/sites/{id}", get(sites::get))
-        .route("/api/v1/areas", post(areas::create).get(areas::list))
-        .route("/api/v1/areas/{id}", get(areas::get))
-        .route("/api/v1/units", post(units::create).get(units::list))
-        .route("/api/v1/units/{id}", get(units::get))
-        .route("/api/v1/units/{id}/readings", get(readings::list))
-        .route("/api/v1/units/{id}/frames", get(readings::frames))
-        .route("/api/v1/units/{id}/effective-rule", get(rules::effective))
-        .route("/api/v1/devices", post(devices::create).get(devices::list))
-        .route("/api/v1/devices/{id}", get(devices::get))
-        .route("/api/v1/unclaimed-devices", get(ttn_connections::unclaimed))
-        .route("/api/v1/api-keys", post(api_keys::create).get(api_keys::list))
-        .route("/api/v1/api-keys/{id}", get(api_keys::get).delete(api_keys::revoke))
-        .route("/api/v1/ttn-connections", post(ttn_connections::create).get(ttn_connections::list))
-        .route("/api/v1/ttn-connections/{id}", get(ttn_connections::get))
-        .route("/api/v1/presets", get(presets::list))
-        .route("/api/v1/rule-fields", get(rules::fields))
-        .route("/api/v1/alert-rules", post(rules::put).get(rules::list))
-        .route("/api/v1/alert-rules/{id}", get(rules::get))
-        .route("/api/v1/alerts", get(alerts::list))
-        .route("/api/v1/alerts/{id}", get(alerts::get))
-        .route("/api/v1/alerts/{id}/acknowledge", post(alerts::acknowledge))
-        .route("/api/v1/alerts/{id}/resolve", post(alerts::resolve))
+fn tree() -> OpenApiRouter<Hub> {
+    sites::routes()
+        .merge(areas::routes())
+        .merge(units::routes())
+        .merge(readings::routes())
+        .merge(history::routes())
+        .merge(exports::routes())
+        .merge(devices::routes())
+        .merge(assignments::routes())
+        .merge(gateways::routes())
+        .merge(calibrations::routes())
+        .merge(unclaimed::routes())
+        .merge(api_keys::routes())
+        .merge(ttn_connections::routes())
+        .merge(presets::routes())
+        .merge(rules::routes())
+        .merge(effective_rules::routes())
+        .merge(rule_versions::routes())
+        .merge(contacts::routes())
+        .merge(policies::routes())
+        .merge(audit::routes())
+        .merge(alerts::routes())
+        .merge(manual_logs::routes())
+        .merge(door_events::routes())
+        .merge(corrective_actions::routes())
+        .merge(maintenance::routes())
 }
 
-fn operations() -> Router<Hub> {
-    Router::new()
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
+fn operations() -> OpenApiRouter<Hub> {
+    health::routes().merge(openapi::routes())
 }
 
 /// Pages of other origins may call only if they are listed.
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
-    let headers =
-        ["x-organization-id", "x-stack-access-token", "x-api-key"].map(HeaderName::from_static);
+    let named = [
+        "x-organization-id",
+        "x-stack-access-token",
+        "x-api-key",
+        idempotency::KEY_HEADER,
+        REASON_HEADER,
+    ];
+    let taken = named.map(HeaderName::from_static).into_iter();
+    let shown = ["x-request-id", idempotency::REPLAYED_HEADER].map(HeaderName::from_static);
     CorsLayer::new()
         .allow_origin(origins.to_vec())
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers(headers.into_iter().chain([AUTHORIZATION, CONTENT_TYPE]).collect::<Vec<_>>())
-        .expose_headers([RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers(taken.chain([AUTHORIZATION, CONTENT_TYPE, IF_MATCH]).collect::<Vec<_>>())
+        .expose_headers(shown.into_iter().chain([RETRY_AFTER, ETAG, LOCATION]).collect::<Vec<_>>())
 }

@@ -4,20 +4,35 @@ use axum::Json;
 use hub_domain::{RuleField, preset::Preset};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{asked::Listed, error::FieldError, rules};
-use crate::auth::Caller;
+use super::{
+    answers::ReadErrors,
+    asked::Listed,
+    error::{ApiError, FieldError},
+    measures,
+    openapi::InOrganization,
+    schemas,
+};
+use crate::app::Hub;
+use crate::auth::{Caller, Deed};
 
 /// A preset.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct PresetOut {
     id: &'static str,
     name: &'static str,
     jurisdiction: &'static str,
     limit: &'static str,
+    #[schema(schema_with = schemas::rule_out)]
     limits: Map<String, Value>,
     source: &'static str,
+    /// Whether the limit was read in its source. Where a person picks a preset, say "not verified" of others.
     verified: bool,
+    /// The same of the delays before an alarm.
+    delays_verified: bool,
     supported: bool,
     support: &'static str,
 }
@@ -26,7 +41,7 @@ impl PresetOut {
     fn of(preset: &Preset) -> Self {
         let limits = preset.layer();
         let limits = limits.iter().map(|(field, value): (RuleField, _)| {
-            (field.name().to_owned(), rules::shown(field, value))
+            (field.name().to_owned(), measures::shown(field, value))
         });
         Self {
             id: preset.id,
@@ -36,15 +51,37 @@ impl PresetOut {
             limits: limits.collect(),
             source: preset.citation,
             verified: preset.limit_mark.is_verified(),
+            delays_verified: preset.delay_mark.is_verified(),
             supported: preset.is_supported(),
             support: preset.support.name(),
         }
     }
 }
 
+/// What is answered here, with what the document says of it.
+pub fn routes() -> OpenApiRouter<Hub> {
+    OpenApiRouter::new().routes(routes!(list))
+}
+
 /// Every preset, those not yet supported among them.
-pub async fn list(_caller: Caller) -> Json<Listed<PresetOut>> {
-    Json(Listed::whole(Preset::all().iter().map(PresetOut::of).collect()))
+///
+/// # Errors
+/// None of its own.
+#[utoipa::path(
+    get,
+    path = "/api/v1/presets",
+    operation_id = "listPresets",
+    tag = "Alert rules",
+    extensions(("x-deed" = json!("read"))),
+    params(InOrganization),
+    responses(
+        (status = 200, description = "All of them.", body = Listed<PresetOut>),
+        ReadErrors,
+    ),
+)]
+pub async fn list(caller: Caller) -> Result<Json<Listed<PresetOut>>, ApiError> {
+    caller.may(Deed::Read)?;
+    Ok(Json(Listed::whole(Preset::all().iter().map(PresetOut::of).collect())))
 }
 
 /// Takes the id of a preset that a unit may have, or none.

@@ -1,91 +1,120 @@
-//! Alert rules: what is said at each scope, what it comes to for a unit, and what may be said at all.
+//! Alert rules: what is said at each scope.
+
+use std::time::Duration;
 
 use axum::{
     Json,
     extract::State,
-    http::{HeaderName, StatusCode, header::LOCATION},
+    http::{HeaderName, HeaderValue, StatusCode, header::LOCATION},
+    response::{IntoResponse as _, Response},
 };
 use hub_actors::AskError;
-use hub_domain::{
-    Layer, MilliCelsius, OrgId, RuleError, RuleField, RuleId, RuleLayer, SiteId, UnitId,
-    rule::{Measure, Resolved},
+use hub_domain::{Layer, RuleId, RuleLayer};
+use hub_store::{
+    RuleEdit, RuleScope, StoreError,
+    records::{AlertRule, Life},
 };
-use hub_store::{RuleScope, records::AlertRule};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, value::RawValue};
-use uuid::Uuid;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    areas::{not_there, reference, unknown},
+    answers::{ReadErrors, WriteErrors},
+    areas::not_there,
     asked::{Id, Listed, Query},
     body,
-    error::{ApiError, FieldError},
+    edition::{self, IfMatch, Tagged},
+    error::ApiError,
     fields::Fields,
-    sites::PageIn,
+    measures::shown,
+    openapi::{ById, InOrganization},
+    rule_layers, schemas,
+    scopes::{ScopesIn, layer_of, scope_of},
 };
 use crate::{
     app::Hub,
     auth::{Caller, Deed},
-    decimal,
-    wire::{CelsiusOut, InstantOut},
+    wire::InstantOut,
 };
 
 /// A rule to be set.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RuleIn {
+    #[schema(schema_with = schemas::scope)]
     scope: String,
+    #[schema(schema_with = schemas::id_or_none)]
     scope_id: Option<String>,
+    #[schema(schema_with = schemas::temperature_unit_or_none)]
     temperature_unit: Option<String>,
+    #[schema(schema_with = schemas::rule_in)]
     rule: Fields,
 }
 
+/// An edit of a rule: fields that are left out stay as they are.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = RuleEdit)]
+pub struct RuleEditIn {
+    #[schema(schema_with = schemas::temperature_unit_or_none)]
+    temperature_unit: Option<String>,
+    /// What is said anew; `null` says "none" where the field allows it.
+    #[serde(default)]
+    #[schema(schema_with = schemas::rule_in)]
+    rule: Fields,
+    /// The fields of which nothing is said any more: they are inherited.
+    #[serde(default)]
+    #[schema(schema_with = schemas::rule_fields)]
+    unset: Vec<String>,
+}
+
 /// A rule. Temperatures are in °C, whatever they were set in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleOut {
+    #[schema(schema_with = schemas::id)]
     id: String,
+    #[schema(schema_with = schemas::scope)]
     scope: &'static str,
+    #[schema(schema_with = schemas::id)]
     scope_id: String,
     version: i64,
+    #[schema(schema_with = schemas::rule_out)]
     rule: Map<String, Value>,
     created_at: InstantOut,
     updated_at: InstantOut,
+    #[schema(required)]
+    deleted_at: Option<InstantOut>,
+}
+
+/// What a layer says, as it is shown. Temperatures are in °C.
+#[must_use]
+pub fn said(layer: &Layer) -> Map<String, Value> {
+    layer.iter().map(|(field, value)| (field.name().to_owned(), shown(field, value))).collect()
 }
 
 impl From<AlertRule> for RuleOut {
     fn from(rule: AlertRule) -> Self {
-        let said = rule.layer.iter();
         Self {
             id: rule.id.to_string(),
             scope: rule.scope.name(),
             scope_id: rule.scope_id.to_string(),
             version: rule.version,
-            rule: said
-                .map(|(field, value)| (field.name().to_owned(), shown(field, value)))
-                .collect(),
+            rule: said(&rule.layer),
             created_at: InstantOut(rule.created_at),
             updated_at: InstantOut(rule.updated_at),
+            deleted_at: rule.deleted_at.map(InstantOut),
         }
     }
 }
 
-/// The rule that a unit is judged by, and who said what.
-#[derive(Debug, Serialize)]
-pub struct EffectiveOut {
-    version: i64,
-    fields: Map<String, Value>,
-}
-
-/// What may be said of a field.
-#[derive(Debug, Serialize)]
-pub struct FieldOut {
-    name: &'static str,
-    unit: &'static str,
-    minimum: Value,
-    maximum: Value,
-    default: Value,
-    meaning: &'static str,
+/// What is answered here, with what the document says of it.
+pub fn routes() -> OpenApiRouter<Hub> {
+    OpenApiRouter::new()
+        .routes(routes!(put, list))
+        .routes(routes!(get, edit, delete))
+        .routes(routes!(restore))
 }
 
 /// Sets the rule of a scope: makes it or replaces it. Running units are judged by it when this answers.
@@ -93,292 +122,233 @@ pub struct FieldOut {
 /// # Errors
 /// 403 below the role that the scope takes, 422 for bad fields, a scope that is not the caller's, or a rule that would
 /// contradict itself for a unit below it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/alert-rules",
+    operation_id = "putAlertRule",
+    tag = "Alert rules",
+    params(InOrganization),
+    extensions(("x-deed" = json!("editUnit"))),
+    request_body = RuleIn,
+    responses(
+        (status = 200, description = "The rule was replaced.", body = RuleOut, headers(("Location" = String, description = "Where it can be read."), ("ETag" = String, description = "Its edition."))),
+        (status = 201, description = "The rule was made.", body = RuleOut, headers(("Location" = String, description = "Where it can be read."), ("ETag" = String, description = "Its edition."))),
+        WriteErrors,
+    ),
+)]
 pub async fn put(
     State(hub): State<Hub>,
     caller: Caller,
     body::Json(asked): body::Json<RuleIn>,
-) -> Result<(StatusCode, [(HeaderName, String); 1], Json<RuleOut>), ApiError> {
-    let (scope, scope_id) = scope_of(&hub, &caller, &asked).await?;
-    let layer = layer(&asked)?;
-    let put = hub.store.put_rule(caller.org, scope, scope_id, layer, caller.actor()).await;
+) -> Result<Response, ApiError> {
+    let layer = layer_of(&asked.scope)?;
+    caller.may(deed(layer))?;
+    let scope = scope_of(&hub, &caller, layer, asked.scope_id.as_deref()).await?;
+    let said = rule_layers::layer(asked.temperature_unit.as_deref(), &asked.rule)?;
+    let put = hub.store.put_rule(caller.org, layer, scope.id(), said, caller.by()).await;
     let (rule, is_new) = put.map_err(|error| not_there(error, "/scopeId"))?;
-    tell_units(&hub, scope, scope_id).await?;
+    tell_units(&hub, scope).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let location = format!("/api/v1/alert-rules/{}", rule.id);
-    Ok((status, [(LOCATION, location)], Json(rule.into())))
+    let location = located(&rule);
+    Ok((status, [location, edition::tag(rule.version)], Json(RuleOut::from(rule))).into_response())
+}
+
+fn located(rule: &AlertRule) -> (HeaderName, HeaderValue) {
+    let path = HeaderValue::from_str(&format!("/api/v1/alert-rules/{}", rule.id));
+    (LOCATION, path.unwrap_or_else(|_| HeaderValue::from_static("/api/v1/alert-rules")))
 }
 
 /// The rules of the organization.
 ///
 /// # Errors
-/// 400 for a bad page.
+/// 400 for a bad page or filter.
+#[utoipa::path(
+    get,
+    path = "/api/v1/alert-rules",
+    operation_id = "listAlertRules",
+    tag = "Alert rules",
+    params(InOrganization, ScopesIn),
+    extensions(("x-deed" = json!("readConfiguration"))),
+    responses(
+        (status = 200, description = "A page of them.", body = Listed<RuleOut>),
+        ReadErrors,
+    ),
+)]
 pub async fn list(
     State(hub): State<Hub>,
     caller: Caller,
-    Query(page): Query<PageIn>,
+    Query(asked): Query<ScopesIn>,
 ) -> Result<Json<Listed<RuleOut>>, ApiError> {
-    caller.may(Deed::Read)?;
-    Ok(Json(Listed::of(hub.store.rules(caller.org, page.page()?).await?, RuleOut::from)))
+    caller.may(Deed::ReadConfiguration)?;
+    let (filter, page) = asked.read()?;
+    Ok(Json(Listed::of(hub.store.rules(caller.org, filter, page).await?, RuleOut::from)))
 }
 
 /// One rule.
 ///
 /// # Errors
 /// 404 for one that is not there, or not the caller's.
+#[utoipa::path(
+    get,
+    path = "/api/v1/alert-rules/{id}",
+    operation_id = "getAlertRule",
+    tag = "Alert rules",
+    params(InOrganization, ById),
+    extensions(("x-deed" = json!("readConfiguration"))),
+    responses(
+        (status = 200, description = "As it is now.", body = RuleOut, headers(("ETag" = String, description = "Its edition."))),
+        ReadErrors,
+    ),
+)]
 pub async fn get(
     State(hub): State<Hub>,
     caller: Caller,
     Id(id): Id<RuleId>,
-) -> Result<Json<RuleOut>, ApiError> {
-    caller.may(Deed::Read)?;
-    let rule = hub.store.rule(caller.org, id).await?.ok_or(ApiError::NotFound)?;
-    Ok(Json(rule.into()))
+) -> Result<Tagged<RuleOut>, ApiError> {
+    caller.may(Deed::ReadConfiguration)?;
+    let rule = hub.store.rule(caller.org, id).await?.filter(|rule| rule.deleted_at.is_none());
+    rule.map(tagged).ok_or(ApiError::NotFound)
 }
 
-/// The rule that a unit is judged by.
+fn tagged(rule: AlertRule) -> Tagged<RuleOut> {
+    Tagged { version: rule.version, object: rule.into() }
+}
+
+/// Edits a rule. Running units are judged by it when this answers.
 ///
 /// # Errors
-/// 404 for a unit that is not there, or not the caller's.
-pub async fn effective(
+/// 403 below the role that its scope takes, 404 for one that is not there, 412 if it was edited meanwhile, 422 for bad
+/// fields or a rule that would contradict itself for a unit below it.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/alert-rules/{id}",
+    operation_id = "editAlertRule",
+    tag = "Alert rules",
+    params(InOrganization, ById, IfMatch),
+    extensions(("x-deed" = json!("editUnit"))),
+    request_body = RuleEditIn,
+    responses(
+        (status = 200, description = "As it is now.", body = RuleOut, headers(("ETag" = String, description = "Its edition."))),
+        WriteErrors,
+    ),
+)]
+pub async fn edit(
     State(hub): State<Hub>,
     caller: Caller,
-    Id(unit): Id<UnitId>,
-) -> Result<Json<EffectiveOut>, ApiError> {
-    caller.may(Deed::Read)?;
-    let (version, fields) =
-        hub.store.effective_rule(caller.org, unit).await?.ok_or(ApiError::NotFound)?;
-    let shape = |resolved: Resolved| {
-        let Resolved { field, value, from } = resolved;
-        let shown = serde_json::json!({ "value": shown(field, value), "unit": unit_name(field), "from": from.name() });
-        (field.name().to_owned(), shown)
-    };
-    Ok(Json(EffectiveOut { version, fields: fields.into_iter().map(shape).collect() }))
+    Id(id): Id<RuleId>,
+    IfMatch(expected): IfMatch,
+    body::Json(asked): body::Json<RuleEditIn>,
+) -> Result<Tagged<RuleOut>, ApiError> {
+    allowed(&hub, &caller, id, Life::Present).await?;
+    let said = rule_layers::layer(asked.temperature_unit.as_deref(), &asked.rule)?;
+    let unset = rule_layers::unset(&asked.unset, &said)?;
+    let edit = RuleEdit { said, unset };
+    let rule = hub.store.edit_rule(caller.org, id, expected, edit, caller.by()).await?;
+    tell_units(&hub, rule.of()).await?;
+    Ok(tagged(rule))
 }
 
-/// Every field that a rule may say something of.
-pub async fn fields(_caller: Caller) -> Json<Listed<FieldOut>> {
-    let shape = |field: &RuleField| {
-        let (min, max) = field.range();
-        FieldOut {
-            name: field.name(),
-            unit: unit_name(*field),
-            minimum: shown(*field, Some(min)),
-            maximum: shown(*field, Some(max)),
-            default: shown(*field, field.default_value()),
-            meaning: field.doc(),
-        }
-    };
-    Json(Listed::whole(RuleField::ALL.iter().map(shape).collect()))
+/// Lets the scope of a rule say nothing any more. Running units are judged without it when this answers.
+///
+/// # Errors
+/// 403 below the role that its scope takes, 404 for one that is not there, 422 if a unit below would contradict itself
+/// without it.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/alert-rules/{id}",
+    operation_id = "deleteAlertRule",
+    tag = "Alert rules",
+    params(InOrganization, ById),
+    extensions(("x-deed" = json!("editUnit"))),
+    responses(
+        (status = 204, description = "It is deleted."),
+        WriteErrors,
+    ),
+)]
+pub async fn delete(
+    State(hub): State<Hub>,
+    caller: Caller,
+    Id(id): Id<RuleId>,
+) -> Result<StatusCode, ApiError> {
+    allowed(&hub, &caller, id, Life::Present).await?;
+    let rule = hub.store.delete_rule(caller.org, id, caller.by()).await?;
+    tell_units(&hub, rule.of()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-/// The scope that is meant, if the caller may set its rule and it is theirs.
-async fn scope_of(
-    hub: &Hub,
-    caller: &Caller,
-    asked: &RuleIn,
-) -> Result<(RuleLayer, Uuid), ApiError> {
-    let named = || {
-        asked
-            .scope_id
-            .as_deref()
-            .ok_or_else(|| ApiError::field("/scopeId", "missing_field", "scopeId is missing"))
-    };
-    match asked.scope.as_str() {
-        "organization" => {
-            caller.may(Deed::EditRules)?;
-            let id = asked
-                .scope_id
-                .as_deref()
-                .map(|id| reference::<OrgId>("/scopeId", id))
-                .transpose()?;
-            let good = id.is_none_or(|id| id == caller.org);
-            if good {
-                Ok((RuleLayer::Organization, caller.org.0))
-            } else {
-                Err(unknown("/scopeId"))
-            }
-        }
-        "site" => {
-            caller.may(Deed::EditRules)?;
-            let id: SiteId = reference("/scopeId", named()?)?;
-            hub.store.site(caller.org, id).await?.ok_or_else(|| unknown("/scopeId"))?;
-            Ok((RuleLayer::Site, id.0))
-        }
-        "unit" => {
-            caller.may(Deed::EditUnitRule)?;
-            let id: UnitId = reference("/scopeId", named()?)?;
-            hub.store.unit(caller.org, id).await?.ok_or_else(|| unknown("/scopeId"))?;
-            Ok((RuleLayer::Unit, id.0))
-        }
-        _ => {
-            Err(ApiError::field("/scope", "bad_scope", "scope must be organization, site or unit"))
+/// Lets a rule say again what it said before it was deleted.
+///
+/// # Errors
+/// 403 below the role that its scope takes, 404 for one that is not there, 409 if it is not deleted or its site or unit
+/// is, 422 if a unit below would contradict itself by now.
+#[utoipa::path(
+    post,
+    path = "/api/v1/alert-rules/{id}/restore",
+    operation_id = "restoreAlertRule",
+    tag = "Alert rules",
+    params(InOrganization, ById),
+    extensions(("x-deed" = json!("editUnit"))),
+    responses(
+        (status = 200, description = "As it is now.", body = RuleOut, headers(("ETag" = String, description = "Its edition."))),
+        WriteErrors,
+    ),
+)]
+pub async fn restore(
+    State(hub): State<Hub>,
+    caller: Caller,
+    Id(id): Id<RuleId>,
+) -> Result<Tagged<RuleOut>, ApiError> {
+    allowed(&hub, &caller, id, Life::Deleted).await?;
+    let rule = hub.store.restore_rule(caller.org, id, caller.by()).await?;
+    tell_units(&hub, rule.of()).await?;
+    Ok(tagged(rule))
+}
+
+/// What it takes to write the rule of a scope.
+const fn deed(scope: RuleLayer) -> Deed {
+    match scope {
+        RuleLayer::Unit => Deed::EditUnit,
+        RuleLayer::Site | RuleLayer::Organization | RuleLayer::Preset | RuleLayer::Default => {
+            Deed::EditRules
         }
     }
 }
 
-/// Brings the rule to running units. It is stored: a unit that is not told loads it when it starts next.
-async fn tell_units(hub: &Hub, scope: RuleLayer, id: Uuid) -> Result<(), ApiError> {
-    let scope = match scope {
-        RuleLayer::Unit => RuleScope::Unit(id.into()),
-        RuleLayer::Site => RuleScope::Site(id.into()),
-        RuleLayer::Organization | RuleLayer::Preset | RuleLayer::Default => {
-            RuleScope::Organization(id.into())
-        }
-    };
+/// Goes on only if the rule is there, in that life, and the caller may write it.
+async fn allowed(hub: &Hub, caller: &Caller, id: RuleId, life: Life) -> Result<(), ApiError> {
+    caller.may(Deed::EditUnit)?;
+    let rule = hub.store.rule(caller.org, id).await?.ok_or(ApiError::NotFound)?;
+    caller.may(deed(rule.scope))?;
+    match (life, rule.deleted_at) {
+        (Life::Present, Some(_)) => Err(ApiError::NotFound),
+        (Life::Deleted, None) => Err(StoreError::NotDeleted.into()),
+        (Life::Present, None) | (Life::Deleted, Some(_)) => Ok(()),
+    }
+}
+
+/// How often units are told again that could not be told, a second apart.
+const TELL_AGAIN: u32 = 300;
+
+/// Brings the rule to running units. It is stored: a unit that is not told loads it when it starts. Where they cannot
+/// be told now, they are told as soon as they can, whoever asks or does not ask again.
+async fn tell_units(hub: &Hub, scope: RuleScope) -> Result<(), ApiError> {
     match hub.units.rules_changed(scope).await {
         Ok(()) | Err(AskError::UnknownUnit) => Ok(()),
-        Err(error) => Err(error.into()), // setting the same rule again is safe and tells them again
-    }
-}
-
-/// The fields of the body as a layer, in the measure of each.
-fn layer(asked: &RuleIn) -> Result<Layer, ApiError> {
-    let fahrenheit = match asked.temperature_unit.as_deref() {
-        None | Some("C") => false,
-        Some("F") => true,
-        Some(_) => {
-            return Err(ApiError::field(
-                "/temperatureUnit",
-                "bad_unit",
-                "temperatureUnit must be C or F",
-            ));
+        Err(error) => {
+            let units = hub.units.clone();
+            tokio::spawn(async move {
+                for _ in 0..TELL_AGAIN {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    if matches!(
+                        units.rules_changed(scope).await,
+                        Ok(()) | Err(AskError::UnknownUnit)
+                    ) {
+                        return;
+                    }
+                }
+                tracing::error!(?scope, "running units were not told of their edited rule");
+            });
+            Err(error.into())
         }
-    };
-    let (mut layer, mut errors) = (Layer::default(), Vec::new());
-    for (name, value) in &asked.rule.0 {
-        if let Err((code, detail)) = say(&mut layer, name, value, fahrenheit) {
-            let name: String = name.chars().take(64).collect();
-            errors.push(FieldError::new(format!("/rule/{name}"), code, detail));
-        }
-    }
-    if errors.is_empty() { Ok(layer) } else { Err(ApiError::Invalid(errors)) }
-}
-
-type Wrong = (&'static str, String);
-
-fn say(layer: &mut Layer, name: &str, value: &RawValue, fahrenheit: bool) -> Result<(), Wrong> {
-    let field = RuleField::parse(name)
-        .ok_or(("unknown_field", "there is no such field in a rule".to_owned()))?;
-    let value = match value.get() {
-        "null" => None,
-        text => Some(measured(field, text, fahrenheit)?),
-    };
-    layer.set(field, value).map_err(|error| ("out_of_range", in_words(error)))
-}
-
-/// The number in `text` in the field's own measure.
-fn measured(field: RuleField, text: &str, fahrenheit: bool) -> Result<i64, Wrong> {
-    let milli =
-        decimal::milli(text).ok_or(("wrong_type", format!("{} must be a number", field.name())))?;
-    match field.measure() {
-        Measure::Temperature if fahrenheit => match MilliCelsius::from_milli_fahrenheit(milli) {
-            Some(temperature) => Ok(temperature.0.into()),
-            None => Err(("out_of_range", format!("{} is no possible temperature", field.name()))),
-        },
-        Measure::Degrees if fahrenheit => Ok(five_ninths(milli)),
-        Measure::Temperature | Measure::Degrees => Ok(milli),
-        Measure::Seconds | Measure::Count | Measure::Percent | Measure::Millivolts
-            if milli % 1000 == 0 =>
-        {
-            Ok(milli / 1000)
-        }
-        Measure::Seconds | Measure::Count | Measure::Percent | Measure::Millivolts => {
-            Err(("wrong_type", format!("{} must be a whole number", field.name())))
-        }
-    }
-}
-
-/// A difference in thousandths of a degree Fahrenheit as one in Celsius, rounded half away from zero.
-fn five_ninths(milli: i64) -> i64 {
-    let scaled = milli.saturating_mul(5);
-    (if scaled < 0 { scaled.saturating_sub(4) } else { scaled.saturating_add(4) }) / 9
-}
-
-fn in_words(error: RuleError) -> String {
-    match error {
-        RuleError::OutOfRange { field, min, max } => {
-            let (min, max) = (shown(field, Some(min)), shown(field, Some(max)));
-            format!("{} must be from {min} to {max} {}", field.name(), unit_name(field))
-        }
-        RuleError::NotNone { .. } | RuleError::NotAbove { .. } | RuleError::HysteresisTooWide => {
-            error.to_string()
-        }
-    }
-}
-
-/// A field's value as a number of the unit that it is shown in.
-pub fn shown(field: RuleField, value: Option<i64>) -> Value {
-    let Some(value) = value else { return Value::Null };
-    match field.measure() {
-        Measure::Temperature | Measure::Degrees => thousandths(value),
-        Measure::Seconds | Measure::Count | Measure::Percent | Measure::Millivolts => value.into(),
-    }
-}
-
-fn thousandths(milli: i64) -> Value {
-    let milli = MilliCelsius(i32::try_from(milli).unwrap_or(i32::MAX));
-    serde_json::to_value(CelsiusOut(milli)).unwrap_or_default()
-}
-
-const fn unit_name(field: RuleField) -> &'static str {
-    match field.measure() {
-        Measure::Temperature => "celsius",
-        Measure::Degrees => "celsius_degrees",
-        Measure::Seconds => "seconds",
-        Measure::Count => "count",
-        Measure::Percent => "percent",
-        Measure::Millivolts => "millivolts",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn layer_of(body: Value) -> Result<Layer, ApiError> {
-        layer(&body::parse::<RuleIn>(body.to_string().as_bytes())?)
-    }
-
-    #[test]
-    fn limits_and_differences_convert_each_in_its_own_way() {
-        let rule = json!({ "highLimit": 41, "hysteresis": 0.9, "confirmHighShutSecs": 900, "lowLimit": null });
-        let layer =
-            layer_of(json!({ "scope": "organization", "temperatureUnit": "F", "rule": rule }))
-                .unwrap();
-        assert_eq!(layer.get(RuleField::HighLimit), Some(Some(5_000)));
-        assert_eq!(layer.get(RuleField::Hysteresis), Some(Some(500)));
-        assert_eq!(layer.get(RuleField::ConfirmHighShutSecs), Some(Some(900)));
-        assert_eq!(layer.get(RuleField::LowLimit), Some(None));
-        assert_eq!(layer.get(RuleField::RestoreReadings), None);
-    }
-
-    #[test]
-    fn each_wrong_field_is_told() {
-        let rule = json!({ "highLimit": "8", "hihgLimit": 8, "restoreReadings": 2.5, "confirmLowShutSecs": -1, "hysteresis": null });
-        let Err(ApiError::Invalid(errors)) = layer_of(json!({ "scope": "unit", "rule": rule }))
-        else {
-            panic!("the rule is refused");
-        };
-        let mut told: Vec<_> =
-            errors.iter().map(|error| (error.pointer.as_str(), error.code)).collect();
-        told.sort_unstable();
-        assert_eq!(
-            told,
-            [
-                ("/rule/confirmLowShutSecs", "out_of_range"),
-                ("/rule/highLimit", "wrong_type"),
-                ("/rule/hihgLimit", "unknown_field"),
-                ("/rule/hysteresis", "out_of_range"),
-                ("/rule/restoreReadings", "wrong_type"),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_field_said_twice_is_refused() {
-        let text = br#"{"scope":"unit","rule":{"highLimit":8,"highLimit":9}}"#;
-        assert!(matches!(body::parse::<RuleIn>(text), Err(ApiError::Invalid(_))));
     }
 }

@@ -20,6 +20,9 @@ const LONGEST_SESSION: usize = 256;
 /// The longest decoded payload that is kept and read, in bytes.
 const LONGEST_DECODED: usize = 16 * 1024;
 
+/// The most gateways of one frame that are noted.
+const MOST_GATEWAYS: usize = 32;
+
 /// One message of the network.
 #[derive(Debug, Deserialize)]
 pub struct Message {
@@ -47,9 +50,23 @@ struct UplinkMessage {
 #[derive(Debug, Deserialize)]
 struct Reception {
     rssi: Option<f64>,
+    gateway_ids: Option<GatewayIds>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GatewayIds {
+    eui: Option<String>,
 }
 
 impl Message {
+    /// The radio identities of the gateways that passed it on. The network has names for others, which say none.
+    #[must_use]
+    pub fn gateways(&self) -> Vec<String> {
+        let receptions = self.uplink_message.as_ref().and_then(|frame| frame.rx_metadata.as_ref());
+        let eui = |reception: &Reception| dev_eui(reception.gateway_ids.as_ref()?.eui.as_deref()?);
+        receptions.into_iter().flatten().filter_map(eui).take(MOST_GATEWAYS).collect()
+    }
+
     /// The radio frame in it; `None` for a message of another kind.
     ///
     /// # Errors

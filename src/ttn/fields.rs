@@ -1,9 +1,13 @@
 //! What the vendors' decoders call what they measured.
 //!
-//! Names are compared without case, `_`, `-` and blanks. What a broken or absent probe reads is left out: it must
-//! not become a reading, and must not raise an alert.
+//! They are read where no codec of ours reads the frame itself. Names are compared without case, `_`, `-` and blanks.
+//! What a broken or absent probe reads is left out: it must not become a reading, and must not raise an alert.
 
-use hub_domain::{Channel, MilliCelsius, PerMille, Timestamp};
+use hub_codecs::{
+    Decoded, Measured,
+    plausible::{self, AIR, PROBE, Span},
+};
+use hub_domain::{Channel, PerMille, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::decimal;
@@ -52,73 +56,18 @@ const DOOR: &[&str] =
 /// Names that only frames of settings and versions have.
 const SETTINGS: &[&str] = &["cmd", "swver", "hwver", "datecode", "msgtype"];
 
-/// What probes read that are broken or not there, in thousandths of a degree: the ends of 16-bit integers.
-const SENTINELS: &[i64] = &[327_670, -327_680, 327_660, 3_276_700, -3_276_800, 655_350, 6_553_500];
-
-/// The hottest that a sensor's own, and a probe's, temperature is believed, in thousandths.
-const HOTTEST_AMBIENT: i64 = 85_000;
-const HOTTEST_PROBE: i64 = 400_000;
-/// The coldest that either is believed, in thousandths.
-const COLDEST: i64 = -200_000;
-
 /// So many readings out of a sensor's memory are read of one frame: more do not fit into one.
 const MOST_HISTORY: usize = 64;
 
 /// A battery between these reads volts where its name says neither volts nor percent, in thousandths.
 const VOLTS: std::ops::RangeInclusive<i64> = 1_500..=4_300;
 
-/// What was read out of a frame.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decoded {
-    /// Temperatures, the sensor's own first.
-    pub temperatures: Vec<Measured>,
-    /// Relative humidity.
-    pub humidity: Option<PerMille>,
-    /// Charge left.
-    pub battery_percent: Option<u8>,
-    /// Battery voltage.
-    pub battery_mv: Option<u16>,
-    /// Whether the door stood open.
-    pub door_open: Option<bool>,
-    /// Whether anything in it was known, be it that there is nothing to measure in it.
-    pub is_understood: bool,
-}
-
-/// One temperature of a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Measured {
-    /// Where it was measured.
-    pub channel: Channel,
-    /// The temperature.
-    pub temperature: MilliCelsius,
-    /// The humidity beside it, for those out of a sensor's memory.
-    pub humidity: Option<PerMille>,
-    /// When, where the frame says; else when it was received.
-    pub at: Option<Timestamp>,
-}
-
-impl Decoded {
-    /// Reads the JSON of a decoded payload.
-    #[must_use]
-    pub fn of(json: &str) -> Self {
-        match serde_json::from_str(json) {
-            Ok(Value::Object(payload)) => Self::read(&Payload::of(&payload)),
-            _ => Self::default(),
-        }
-    }
-
-    fn read(payload: &Payload<'_>) -> Self {
-        let mut decoded = Self {
-            temperatures: payload.temperatures(),
-            humidity: payload.humidity(),
-            battery_percent: payload.charge(),
-            battery_mv: payload.millivolts(),
-            door_open: payload.door(),
-            is_understood: false,
-        };
-        decoded.temperatures.extend(payload.history());
-        decoded.is_understood = decoded != Self::default() || payload.has(SETTINGS);
-        decoded
+/// Reads the JSON of a decoded payload.
+#[must_use]
+pub fn read(json: &str) -> Decoded {
+    match serde_json::from_str(json) {
+        Ok(Value::Object(payload)) => Payload::of(&payload).read(),
+        _ => Decoded::default(),
     }
 }
 
@@ -141,6 +90,20 @@ impl<'a> Payload<'a> {
         Self { fields }
     }
 
+    fn read(&self) -> Decoded {
+        let mut decoded = Decoded {
+            temperatures: self.temperatures(),
+            humidity: self.humidity(),
+            battery_percent: self.charge(),
+            battery_mv: self.millivolts(),
+            door_open: self.door(),
+            ..Decoded::default()
+        };
+        decoded.temperatures.extend(self.history());
+        decoded.is_understood = decoded != Decoded::default() || self.has(SETTINGS);
+        decoded
+    }
+
     fn has(&self, names: &[&str]) -> bool {
         names.iter().any(|name| self.get(name).is_some())
     }
@@ -156,20 +119,17 @@ impl<'a> Payload<'a> {
 
     fn temperatures(&self) -> Vec<Measured> {
         let at = self.at();
-        let measured = |channel: Channel, milli, hottest| {
-            Some(Measured { channel, temperature: believed(milli, hottest)?, humidity: None, at })
+        let measured = |channel: Channel, milli, span: Span| {
+            let temperature = plausible::temperature(milli, span)?;
+            Some(Measured { channel, temperature, humidity: None, at })
         };
-        let ambient = self
-            .number(AMBIENT)
-            .and_then(|milli| measured(Channel::TEMPERATURE, milli, HOTTEST_AMBIENT));
+        let ambient =
+            self.number(AMBIENT).and_then(|milli| measured(Channel::TEMPERATURE, milli, AIR));
         let probes = PROBES.iter().filter(|(name, _)| self.is_connected(name)).filter_map(
-            |(name, channel)| {
-                measured(Channel::parse(channel)?, milli(self.get(name)?)?, HOTTEST_PROBE)
-            },
+            |(name, channel)| measured(Channel::parse(channel)?, milli(self.get(name)?)?, PROBE),
         );
-        let board = self
-            .number(BOARD)
-            .and_then(|milli| measured(Channel::parse("board")?, milli, HOTTEST_AMBIENT));
+        let board =
+            self.number(BOARD).and_then(|milli| measured(Channel::parse("board")?, milli, AIR));
         let mut all: Vec<Measured> = Vec::new();
         for one in ambient.into_iter().chain(probes).chain(board) {
             if all.iter().all(|before| before.channel != one.channel) {
@@ -186,7 +146,7 @@ impl<'a> Payload<'a> {
     }
 
     fn humidity(&self) -> Option<PerMille> {
-        share(self.number(HUMIDITY)?)
+        plausible::humidity(self.number(HUMIDITY)?)
     }
 
     fn charge(&self) -> Option<u8> {
@@ -202,7 +162,7 @@ impl<'a> Payload<'a> {
         let plain = || self.number(&["battery"]).filter(|milli| VOLTS.contains(milli));
         let milli = self.number(VOLTAGE).or_else(plain)?;
         let millivolts = if milli > 60_000 { milli / 1000 } else { milli }; // 3616 is millivolts, 3.6 volts
-        u16::try_from(millivolts).ok().filter(|millivolts| (1..=60_000).contains(millivolts))
+        plausible::millivolts(millivolts)
     }
 
     fn door(&self) -> Option<bool> {
@@ -245,16 +205,6 @@ fn unwrapped(value: &Value) -> &Value {
 
 fn milli(value: &Value) -> Option<i64> {
     decimal::milli(&value.as_number()?.to_string())
-}
-
-fn believed(milli: i64, hottest: i64) -> Option<MilliCelsius> {
-    let believed = (COLDEST..=hottest).contains(&milli) && !SENTINELS.contains(&milli);
-    believed.then(|| MilliCelsius::from_milli_celsius(milli)).flatten()
-}
-
-fn share(milli: i64) -> Option<PerMille> {
-    let fits = (0..=100_000).contains(&milli);
-    fits.then(|| i16::try_from((milli + 50) / 100).ok()).flatten().map(PerMille)
 }
 
 fn is_open(value: &Value) -> Option<bool> {

@@ -25,7 +25,7 @@ fn expected(vector: &Value) -> Vec<(String, i64, Option<i64>)> {
     all
 }
 
-fn read(decoded: &Decoded, of_history: bool) -> Vec<(String, i64, Option<i64>)> {
+fn told(decoded: &Decoded, of_history: bool) -> Vec<(String, i64, Option<i64>)> {
     let seconds =
         |measured: &Measured| measured.at.filter(|_| of_history).map(|at| at.as_millis() / 1000);
     let shape = |one: &Measured| {
@@ -50,7 +50,7 @@ fn published_payloads_are_read_as_the_contract_says() {
         .iter()
         .filter(|vector| vector["output"]["data"].is_object())
     {
-        let decoded = Decoded::of(&vector["output"]["data"].to_string());
+        let decoded = read(&vector["output"]["data"].to_string());
         let of_history = vector["output"]["data"]["history"].is_array();
         let door = vector["expect"]["readings"]
             .as_array()
@@ -58,7 +58,7 @@ fn published_payloads_are_read_as_the_contract_says() {
             .iter()
             .find(|one| one["kind"] == "door");
         let door = door.map(|door| door["value"] == "open");
-        if read(&decoded, of_history) == expected(vector) && decoded.door_open == door {
+        if told(&decoded, of_history) == expected(vector) && decoded.door_open == door {
             agreed += 1;
         } else {
             differing.push(vector["id"].as_str().unwrap().to_owned());
@@ -84,15 +84,15 @@ fn what_an_absent_probe_reads_is_no_temperature() {
         json!("x"),
     ] {
         let payload = json!({ "TempC_SHT": 1.3, "TempC_DS": sentinel });
-        let decoded = Decoded::of(&payload.to_string());
-        assert_eq!(read(&decoded, false), [("temperature".to_owned(), 1_300, None)], "{payload}");
+        let decoded = read(&payload.to_string());
+        assert_eq!(told(&decoded, false), [("temperature".to_owned(), 1_300, None)], "{payload}");
     }
 }
 
 #[test]
 fn a_battery_is_volts_or_percent_by_its_name_and_size() {
     let battery = |payload: Value| {
-        let decoded = Decoded::of(&payload.to_string());
+        let decoded = read(&payload.to_string());
         (decoded.battery_percent, decoded.battery_mv)
     };
     assert_eq!(battery(json!({ "battery": 50 })), (Some(50), None));
@@ -108,9 +108,9 @@ fn a_battery_is_volts_or_percent_by_its_name_and_size() {
 
 #[test]
 fn a_payload_in_which_nothing_is_known_is_not_understood() {
-    assert!(!Decoded::of("{\"luminosity\":0.6}").is_understood);
-    assert!(!Decoded::of("[1,2]").is_understood);
-    assert!(!Decoded::of("{}").is_understood);
-    assert!(Decoded::of("{\"Device\":\"R718CK\",\"SWver\":10,\"HWver\":2}").is_understood);
-    assert!(Decoded::of("{\"open\":1}").is_understood);
+    assert!(!read("{\"luminosity\":0.6}").is_understood);
+    assert!(!read("[1,2]").is_understood);
+    assert!(!read("{}").is_understood);
+    assert!(read("{\"Device\":\"R718CK\",\"SWver\":10,\"HWver\":2}").is_understood);
+    assert!(read("{\"open\":1}").is_understood);
 }

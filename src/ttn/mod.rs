@@ -2,21 +2,24 @@
 //!
 //! The network delivers a frame more than once, minutes or weeks apart. So a frame is kept first, by its own
 //! identity, and readings are made of the copy that is stored: the second copy makes the same readings, or none.
+//! The bytes are read by our own codecs first, and what the network decoded only where those refuse.
 //! Answered 2xx only once all of it is durable; anything else makes the network try again, where it does.
 
 pub mod body;
 pub mod fields;
+pub mod history;
+pub mod sightings;
 
 use axum::{
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, StatusCode, header::AUTHORIZATION},
 };
-use hub_actors::UnitBatch;
-use hub_domain::{Point, Reading, SourceId, Timestamp, UnitId};
-use hub_store::records::{Device, TtnConnection, Uplink};
+use hub_codecs::{Decoded, Frame};
+use hub_domain::{Point, Reading, SourceId, Timestamp};
+use hub_store::records::{PreviousSecret, TtnConnection, Uplink};
 use uuid::Uuid;
 
-use self::{body::Message, fields::Decoded};
+use self::body::Message;
 use crate::{
     app::Hub,
     auth::{attempts::origin_of, caller::bearer, is_secret},
@@ -49,8 +52,10 @@ pub async fn webhook(
     let bytes = bodies::read(&parts.headers, body, BODY_LIMIT).await?;
     let bytes = bodies::open(&parts.headers, bytes, BODY_LIMIT).await?;
     let message: Message = bodies::parse(&bytes)?;
+    let gateways = message.gateways();
     if let Some(uplink) = message.uplink(connection.org, hub.clock.now())? {
         take_in(&hub, &uplink).await?;
+        hub.gateways.note(&hub.store, uplink.org, gateways, uplink.received_at).await;
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -68,7 +73,11 @@ async fn admit(
     };
     let secret = own.or_else(authorization).unwrap_or_default();
     let expected = connection.as_ref().map_or([0; 32], |connection| connection.secret_hash);
-    let good = is_secret(secret, &expected);
+    let previous = connection.as_ref().and_then(|connection| connection.previous);
+    let is_old = |previous: PreviousSecret| {
+        hub.clock.now() < previous.until && is_secret(secret, &previous.hash)
+    };
+    let good = is_secret(secret, &expected) || previous.is_some_and(is_old);
     if let Some(connection) = connection.filter(|_| good) {
         return Ok(connection);
     }
@@ -84,38 +93,29 @@ async fn take_in(hub: &Hub, uplink: &Uplink) -> Result<(), ApiError> {
         return Ok(()); // its readings are durable
     }
     let frame = kept.uplink;
-    match hub.store.device_by_eui(frame.org, &frame.dev_eui).await? {
-        None => Ok(hub
-            .store
-            .note_unclaimed(frame.org, &frame.dev_eui, uplink.received_at, kept.is_new)
-            .await?),
-        Some(Device { unit: None, .. }) => Ok(()),
-        Some(Device { id, unit: Some(unit), .. }) => {
-            let decoded = frame.decoded_payload.as_deref().map(Decoded::of).unwrap_or_default();
-            store_readings(hub, SourceId(id.0), unit, &frame, &decoded).await?;
-            Ok(hub.store.settle_uplink(&frame, Some(unit), decoded.is_understood).await?)
-        }
-    }
-}
-
-async fn store_readings(
-    hub: &Hub,
-    source: SourceId,
-    unit: UnitId,
-    frame: &Uplink,
-    decoded: &Decoded,
-) -> Result<(), ApiError> {
-    let readings = readings_of(source, frame, decoded);
-    if readings.is_empty() {
-        return match decoded.door_open {
-            Some(open) => Ok(hub.units.door(unit, open, frame.recorded_at).await?),
-            None => Ok(()),
-        };
-    }
-    for answer in hub.units.ingest(vec![UnitBatch { unit, readings }]).await {
-        answer?;
+    let sensor =
+        hub.store.sensors(frame.org, &[], std::slice::from_ref(&frame.dev_eui)).await?.pop();
+    let Some(sensor) = sensor else {
+        let heard = (frame.dev_eui.as_str(), uplink.received_at);
+        return Ok(hub.store.note_unclaimed(frame.org, heard.0, heard.1, kept.is_new).await?);
+    };
+    for taken in
+        history::take(hub, &sensor, std::slice::from_ref(&frame)).await?.into_iter().flatten()
+    {
+        hub.store.settle_uplink(&frame, Some(taken.unit), taken.is_decoded).await?;
     }
     Ok(())
+}
+
+/// What a frame says: read by the codec of its device's model, or by port and shape where the model is not known; where
+/// no codec reads it, what the network's own formatter made of it.
+fn decoded(model: Option<&str>, frame: &Uplink) -> Decoded {
+    let port = frame.f_port.and_then(|port| u8::try_from(port).ok());
+    let radio = Frame { port, bytes: &frame.payload, received_at: frame.recorded_at };
+    hub_codecs::decode(model, &radio).unwrap_or_else(|refusal| {
+        tracing::debug!(device.eui = %frame.dev_eui, %refusal, "no codec reads the frame");
+        frame.decoded_payload.as_deref().map(fields::read).unwrap_or_default()
+    })
 }
 
 /// The readings of a frame. What stands beside the temperatures goes with the first of them.

@@ -1,6 +1,6 @@
 //! What the socket asks of the rest of the hub.
 
-use std::pin::Pin;
+use std::{collections::HashSet, pin::Pin};
 
 use hub_actors::channel::ChannelName;
 use hub_domain::{OrgId, SiteId, UserId};
@@ -41,8 +41,14 @@ pub trait Access: Send + Sync + 'static {
     /// Where the channel belongs; `None` if there is no such object.
     fn place(&self, channel: ChannelName) -> Answer<'_, Result<Option<Place>, Unavailable>>;
 
-    /// Whether the user is a member of the organization at this moment.
+    /// Whether the user may hear the organization at this moment.
     fn is_member(&self, user: UserId, org: OrgId) -> Answer<'_, Result<bool, Unavailable>>;
+
+    /// Those of `heard` who may hear the organization at this moment, all asked for at once.
+    fn members_among(
+        &self,
+        heard: Vec<(UserId, OrgId)>,
+    ) -> Answer<'_, Result<HashSet<(UserId, OrgId)>, Unavailable>>;
 
     /// The organization as a member of it sees it.
     fn organization(

@@ -31,9 +31,30 @@ impl Encoder for JsonEncoder {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum NewsOut<'a> {
-    Unit { unit: UnitOut<'a>, t: i64 },
-    Alert { event: &'static str, alert: AlertOut, t: i64 },
-    Summary { site: SummaryOut<'a>, t: i64 },
+    Unit {
+        unit: UnitOut<'a>,
+        t: i64,
+    },
+    Alert {
+        event: &'static str,
+        alert: AlertOut,
+        t: i64,
+    },
+    Summary {
+        site: SummaryOut<'a>,
+        t: i64,
+    },
+    #[serde(rename_all = "camelCase")]
+    UnitRemoved {
+        unit_id: IdOut,
+        site_id: IdOut,
+        t: i64,
+    },
+    #[serde(rename_all = "camelCase")]
+    SiteRemoved {
+        site_id: IdOut,
+        t: i64,
+    },
 }
 
 impl<'a> NewsOut<'a> {
@@ -44,6 +65,10 @@ impl<'a> NewsOut<'a> {
                 Self::Alert { event: change.event.name(), alert: AlertOut::from(&change.alert), t }
             }
             News::Summary(summary) => Self::Summary { site: SummaryOut::from(&**summary), t },
+            News::UnitRemoved { site, unit } => {
+                Self::UnitRemoved { unit_id: IdOut(unit.0), site_id: IdOut(site.0), t }
+            }
+            News::SiteRemoved(site) => Self::SiteRemoved { site_id: IdOut(site.0), t },
         }
     }
 }

@@ -1,11 +1,16 @@
 //! The socket's questions, answered by the hub's own parts.
 
+use std::collections::HashSet;
+
 use hub_actors::{AskError, Units, channel::ChannelName};
 use hub_domain::{OrgId, SiteId, UserId};
-use hub_store::{Store, StoreError, records::PageQuery};
+use hub_store::{
+    Store, StoreError,
+    records::{Life, PageQuery, Role},
+};
 
 use super::access::{Access, Answer, Organization, Place, Unavailable};
-use crate::auth::{Identity, TokenError, Verifier};
+use crate::auth::{Deed, Identity, TokenError, Verifier};
 
 /// How many sites are listed at a time.
 const PAGE: u16 = 200;
@@ -41,19 +46,36 @@ impl HubAccess {
         })
     }
 
+    async fn still_hearing(
+        &self,
+        heard: Vec<(UserId, OrgId)>,
+    ) -> Result<HashSet<(UserId, OrgId)>, StoreError> {
+        let least = Deed::ReadConfiguration.takes();
+        let mut members = self.store.members_among(&heard, least).await?;
+        // few are here without being members: operators for a while, and who was just taken out
+        for (user, org) in
+            heard.into_iter().filter(|pair| !members.contains(pair)).collect::<Vec<_>>()
+        {
+            let standing = self.store.standing(org, user).await?;
+            if standing.is_some_and(|standing| may_hear(standing.role)) {
+                members.insert((user, org));
+            }
+        }
+        Ok(members)
+    }
+
     async fn seen_by(&self, user: UserId, org: OrgId) -> Result<Organization, StoreError> {
-        let memberships = self.store.memberships(user).await?;
-        let seen = memberships
-            .into_iter()
-            .map(|membership| membership.organization)
-            .find(|seen| seen.id == org);
+        let seen = match self.store.standing(org, user).await? {
+            Some(_) => self.store.organization(org).await?,
+            None => None,
+        };
         let mut organization = Organization {
             name: seen.map(|seen| seen.name).unwrap_or_default(),
             sites: Vec::new(),
         };
         let mut query = PageQuery { limit: PAGE, cursor: None };
         loop {
-            let page = self.store.sites(org, query).await?;
+            let page = self.store.sites(org, Life::Present, query).await?;
             organization.sites.extend(page.items.into_iter().map(|site| site.id));
             if page.next.is_none() {
                 return Ok(organization);
@@ -61,6 +83,11 @@ impl HubAccess {
             query = PageQuery { limit: PAGE, cursor: page.next };
         }
     }
+}
+
+/// Sockets show all sites and how they are set up.
+fn may_hear(role: Role) -> bool {
+    role >= Deed::ReadConfiguration.takes()
 }
 
 impl Access for HubAccess {
@@ -74,9 +101,16 @@ impl Access for HubAccess {
 
     fn is_member(&self, user: UserId, org: OrgId) -> Answer<'_, Result<bool, Unavailable>> {
         Box::pin(async move {
-            let role = self.store.membership(org, user).await.map_err(unavailable)?;
-            Ok(role.is_some())
+            let standing = self.store.standing(org, user).await.map_err(unavailable)?;
+            Ok(standing.is_some_and(|standing| may_hear(standing.role)))
         })
+    }
+
+    fn members_among(
+        &self,
+        heard: Vec<(UserId, OrgId)>,
+    ) -> Answer<'_, Result<HashSet<(UserId, OrgId)>, Unavailable>> {
+        Box::pin(async move { self.still_hearing(heard).await.map_err(unavailable) })
     }
 
     fn organization(

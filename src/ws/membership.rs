@@ -1,7 +1,7 @@
 //! Memberships that were just looked up.
 //!
 //! Clients come back in crowds, each with several subscriptions, and a membership is asked for with every one of
-//! them. What the store said holds for a second; an edit ends that at once.
+//! them. What the store said holds for half a second; an edit ends that at once.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ use hub_domain::{OrgId, UserId};
 use tokio::time::Instant;
 
 /// How long a membership holds after it was looked up.
-const HOLDS: Duration = Duration::from_secs(1);
+const HOLDS: Duration = Duration::from_millis(500);
 
 /// At most so many are remembered; past it all are looked up again.
 const REMEMBERED: usize = 20_000;
@@ -75,7 +75,7 @@ mod tests {
     const ORG: OrgId = OrgId(Uuid::nil());
 
     #[tokio::test(start_paused = true)]
-    async fn a_membership_holds_for_a_second() {
+    async fn a_membership_holds_for_half_a_second() {
         let memberships = Memberships::default();
         assert!(!memberships.holds(USER, ORG));
         memberships.remember(USER, ORG, memberships.edits());

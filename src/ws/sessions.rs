@@ -122,6 +122,14 @@ impl Sessions {
         self.end(org, user, STAY_AWAY);
     }
 
+    /// Ends what anybody hears of the organization, at once and for good.
+    pub fn revoke_all(&self, org: OrgId) {
+        self.0.memberships.edited(); // also for those whose subscription is under way
+        for (user, _) in self.heard().into_iter().filter(|(_, heard)| *heard == org) {
+            self.revoke(org, user);
+        }
+    }
+
     /// Ends what a member hears of the organization; the client subscribes again and is judged by its new role.
     pub fn role_changed(&self, org: OrgId, user: UserId) {
         self.end(org, user, SUBSCRIBE_AGAIN);

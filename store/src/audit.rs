@@ -1,16 +1,23 @@
 //! Who did what: one row with each change, in its transaction, never changed.
 
-use hub_domain::{AlertEventKind, OrgId, Timestamp};
+use std::collections::HashMap;
+
+use hub_domain::{AlertEvent, AlertEventKind, AlertStatus, OrgId, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    Store, StoreError, UnitCommit,
-    entity::audit_entry,
-    open::ask,
-    records::{Actor, AuditEntry, Page, PageQuery},
-    sql::Sql,
+    By, Said, Store, StoreError, UnitCommit,
+    entity::{api_key, audit_entry, membership, user},
+    kept,
+    mint::Mint,
+    open::{ask, ask_database},
+    records::{Actor, AuditEntry, AuditFilter, Page, PageQuery},
+    scope::within,
+    sql::{self, Order, Sql},
 };
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 /// What was done, before it has an id.
 #[derive(Clone, Copy, Debug)]
@@ -40,28 +47,73 @@ impl Deed {
             object_kind: object_kind.to_owned(),
             object_id,
             detail,
+            reason: None,
+            before: None,
+            after: None,
+            impersonation: None,
+            request: None,
         }
     }
 }
 
-/// What people did to alerts in a commit, each with its detail.
-pub(crate) fn deeds_of(commit: &UnitCommit) -> impl Iterator<Item = (Deed, String)> + '_ {
-    let transition = commit.transition.iter();
-    transition.flat_map(move |transition| {
-        transition.events.iter().filter_map(move |event| {
+/// That a unit was deleted in a commit, with its row before and after. The databases find the stay themselves.
+pub(crate) fn deletion_of(
+    commit: &UnitCommit,
+    by: &By,
+    before: &impl Serialize,
+    after: &impl Serialize,
+    mint: &Mint,
+) -> AuditEntry {
+    let (org, object_id, at) = (commit.org, commit.unit.0, mint.now());
+    let deed =
+        Deed { org, actor: by.actor, action: "unit.deleted", object_kind: "unit", object_id };
+    let row = |written: Result<Value, StoreError>| written.ok(); // a row of numbers and texts
+    AuditEntry {
+        reason: by.reason.clone(),
+        impersonation: by.impersonation,
+        before: row(kept::written(before)),
+        after: row(kept::written(after)),
+        ..deed.entry(mint.id(at), at, json!({}).to_string())
+    }
+}
+
+/// What people did to alerts in a commit.
+pub(crate) fn deeds_of<'a>(
+    commit: &'a UnitCommit,
+    mint: &'a Mint,
+    now: Timestamp,
+) -> impl Iterator<Item = AuditEntry> + 'a {
+    commit.transition.iter().flat_map(move |transition| {
+        let by_people = transition.events.iter().filter_map(|event| Some((event, event.by?)));
+        by_people.map(move |(event, by)| {
             let deed = Deed {
                 org: commit.org,
-                actor: Actor::User(event.by?),
+                actor: Actor::User(by),
                 action: action_of(event.event),
                 object_kind: "alert",
                 object_id: event.alert.id.0,
             };
-            let detail = serde_json::json!({
-                "unit": commit.unit.0, "kind": event.alert.kind.name(), "at": event.at.as_millis(), "note": transition.note,
+            let Said { note, reason } = &transition.said;
+            let detail = json!({
+                "unit": commit.unit.0, "kind": event.alert.kind.name(), "at": event.at.as_millis(), "note": note,
             });
-            Some((deed, detail.to_string()))
+            let status = |status: AlertStatus| Some(json!({ "status": status.name() }));
+            AuditEntry {
+                reason: reason.clone(),
+                before: status(status_before(event)),
+                after: status(event.status()),
+                ..deed.entry(mint.id(now), now, detail.to_string())
+            }
         })
     })
+}
+
+/// Where an alert stood before a person did something to it.
+fn status_before(event: &AlertEvent) -> AlertStatus {
+    match event.event {
+        AlertEventKind::Acknowledged => AlertStatus::Active,
+        _ => event.alert.status(), // a resolved one is told of as it was last
+    }
 }
 
 const fn action_of(event: AlertEventKind) -> &'static str {
@@ -87,6 +139,31 @@ impl Store {
     ) -> Result<Page<AuditEntry>, StoreError> {
         ask!(self, audit_log(org, &page))
     }
+
+    /// What was done in an organization, narrowed, newest first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn audited(
+        &self,
+        org: OrgId,
+        filter: AuditFilter,
+        page: PageQuery,
+    ) -> Result<Page<AuditEntry>, StoreError> {
+        ask_database!(self, audited(org, &filter, &page))
+    }
+
+    /// What those who did something are called: the organization's members and keys among `actors`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn actor_names(
+        &self,
+        org: OrgId,
+        actors: &[Actor],
+    ) -> Result<HashMap<Uuid, String>, StoreError> {
+        ask_database!(self, actor_names(org, actors))
+    }
 }
 
 impl Sql {
@@ -95,7 +172,70 @@ impl Sql {
         org: OrgId,
         page: &PageQuery,
     ) -> Result<Page<AuditEntry>, StoreError> {
-        let query = audit_entry::Entity::find().filter(audit_entry::Column::OrgId.eq(org.0));
-        self.page_back(query, audit_entry::Column::Id, |row| row.id, page).await
+        self.audited(org, &AuditFilter::default(), page).await
     }
+
+    pub(crate) async fn audited(
+        &self,
+        org: OrgId,
+        filter: &AuditFilter,
+        page: &PageQuery,
+    ) -> Result<Page<AuditEntry>, StoreError> {
+        use audit_entry::Column;
+        let kind = filter.object_kind.as_deref();
+        let wanted = Condition::all()
+            .add(within(Column::OrgId, org))
+            .add_option(kind.map(|kind| Column::ObjectKind.eq(kind)))
+            .add_option(filter.object_id.map(|id| Column::ObjectId.eq(id)))
+            .add_option(filter.actor.map(|id| Column::ActorId.eq(id)))
+            .add_option(filter.action.as_deref().map(|action| Column::Action.eq(action)))
+            .add_option(filter.from.map(|from| Column::At.gte(from.as_millis())))
+            .add_option(filter.to.map(|to| Column::At.lt(to.as_millis())))
+            // ids begin with their instant, and are what the indexes go by
+            .add_option(filter.from.map(|from| Column::Id.gte(least_id(from))))
+            .add_option(filter.to.map(|to| Column::Id.lt(least_id(to))));
+        let query = audit_entry::Entity::find().filter(wanted);
+        let asked = self.of(org).await?;
+        sql::page(&asked, query, Column::Id, Order::Down, |row| row.id, page).await
+    }
+
+    pub(crate) async fn actor_names(
+        &self,
+        org: OrgId,
+        actors: &[Actor],
+    ) -> Result<HashMap<Uuid, String>, StoreError> {
+        let asked = self.of(org).await?;
+        let users = actors.iter().filter_map(|actor| match actor {
+            Actor::User(id) => Some(id.0),
+            Actor::Key(_) | Actor::Hub => None,
+        });
+        let members = sea_orm::sea_query::Query::select()
+            .column(membership::Column::UserId)
+            .from(membership::Entity)
+            .and_where(within(membership::Column::OrgId, org))
+            .to_owned();
+        let users = user::Entity::find()
+            .select_only()
+            .columns([user::Column::Id, user::Column::Name])
+            .filter(user::Column::Id.is_in(users))
+            .filter(user::Column::Id.in_subquery(members));
+        let mut names: Vec<(Uuid, String)> = users.into_tuple().all(&asked).await?;
+        let keys = actors.iter().filter_map(|actor| match actor {
+            Actor::Key(id) => Some(id.0),
+            Actor::User(_) | Actor::Hub => None,
+        });
+        let keys = api_key::Entity::find()
+            .select_only()
+            .columns([api_key::Column::Id, api_key::Column::Name])
+            .filter(within(api_key::Column::OrgId, org))
+            .filter(api_key::Column::Id.is_in(keys));
+        names.extend(keys.into_tuple::<(Uuid, String)>().all(&asked).await?);
+        Ok(names.into_iter().collect())
+    }
+}
+
+/// The least id that is minted at an instant.
+fn least_id(at: Timestamp) -> Uuid {
+    let millis = u128::try_from(at.as_millis()).unwrap_or(0).min((1 << 48) - 1);
+    Uuid::from_u128(millis << 80)
 }

@@ -37,7 +37,7 @@ pub(crate) fn alert_changes(commit: &UnitCommit, written_at: Timestamp) -> Vec<A
             written_at,
             severity: event.alert.severity,
             by: event.by,
-            note: transition.note.clone().filter(|_| event.by.is_some()),
+            note: transition.said.note.clone().filter(|_| event.by.is_some()),
             muted: event.muted,
         };
         let escalated_at = event.alert.escalated_at;

@@ -71,6 +71,8 @@ struct PointRow<'a> {
     #[serde(borrow)]
     channel: Cow<'a, str>,
     newest: (i64, i64),
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<i64>,
     newest_received_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<i32>,
@@ -84,6 +86,8 @@ struct PointRow<'a> {
     is_battery_low: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cooling: Option<CoolingRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone_at: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -162,6 +166,7 @@ impl<'a> From<&'a PointState> for PointRow<'a> {
             source: Id(point.point.source.0),
             channel: point.point.channel.as_str().into(),
             newest: (point.newest.0.as_millis(), point.newest.1),
+            beside: point.beside.to_vec(),
             newest_received_at: point.newest_received_at.as_millis(),
             temperature: point.temperature.map(|t| t.0),
             humidity: point.humidity.map(|h| h.0),
@@ -171,6 +176,7 @@ impl<'a> From<&'a PointState> for PointRow<'a> {
             is_faulty: point.is_faulty,
             is_battery_low: point.is_battery_low,
             cooling: point.cooling.map(CoolingRow::from),
+            gone_at: millis(point.gone_at),
         }
     }
 }
@@ -182,6 +188,7 @@ impl TryFrom<PointRow<'_>> for PointState {
         Ok(Self {
             point: Point { source: SourceId(row.source.0), channel: channel(&row.channel)? },
             newest: (Timestamp::from_millis(row.newest.0), row.newest.1),
+            beside: row.beside.into(),
             newest_received_at: Timestamp::from_millis(row.newest_received_at),
             temperature: row.temperature.map(MilliCelsius),
             humidity: row.humidity.map(PerMille),
@@ -191,6 +198,7 @@ impl TryFrom<PointRow<'_>> for PointState {
             is_faulty: row.is_faulty,
             is_battery_low: row.is_battery_low,
             cooling: row.cooling.map(CoolingRun::from),
+            gone_at: instant(row.gone_at),
         })
     }
 }

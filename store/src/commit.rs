@@ -7,7 +7,11 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use hub_domain::{AlertEvent, OrgId, Reading, SiteId, Timestamp, UnitId, UnitState, Version};
+use hub_domain::{
+    AlertEvent, OrgId, Reading, SiteId, StatusChange, Timestamp, UnitId, UnitState, Version,
+};
+
+use crate::By;
 
 /// One unit's share of a group commit: it is written whole or not at all, whatever becomes of its neighbours.
 #[derive(Clone, Debug)]
@@ -43,8 +47,21 @@ pub struct TransitionCommit {
     /// What happened to alerts, in order. Each becomes an `alert_events` row, an insert or update of `alerts`, and
     /// an audit row where a person did it.
     pub events: Vec<AlertEvent>,
-    /// A person's words on the events, for the audit and the alert.
+    /// How what the unit is shown as changed, in order. Each becomes a `unit_status_changes` row.
+    pub statuses: Vec<StatusChange>,
+    /// A person's words on the events.
+    pub said: Said,
+    /// Who deletes the unit with it: it is marked and moved, or neither.
+    pub deletes: Option<By>,
+}
+
+/// What a person says of what they do to alerts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// For whoever reads the alert; the audit log has it too.
     pub note: Option<String>,
+    /// Why, for the audit log alone.
+    pub reason: Option<String>,
 }
 
 /// What a commit came to.

@@ -81,6 +81,21 @@ fn reading_key(bytes: &[u8]) -> Option<ReadingKey> {
     })
 }
 
+/// The cursor of a change of status: instant, version, ordinal.
+pub(crate) fn of_change((at, version, ordinal): (i64, i64, i64)) -> String {
+    let parts = [at, version, ordinal].map(i64::to_be_bytes);
+    URL_SAFE_NO_PAD.encode(parts.as_flattened())
+}
+
+/// The change after which a page starts.
+pub(crate) fn change_after(page: &PageQuery) -> Result<Option<(i64, i64, i64)>, StoreError> {
+    let Some(bytes) = bytes_after(page)? else { return Ok(None) };
+    let (parts, rest) = bytes.as_chunks();
+    let [at, version, ordinal] = parts else { return Err(StoreError::BadCursor) };
+    let parts = [at, version, ordinal].map(|part| i64::from_be_bytes(*part));
+    rest.is_empty().then_some(Some(parts.into())).ok_or(StoreError::BadCursor)
+}
+
 fn bytes_after(page: &PageQuery) -> Result<Option<Vec<u8>>, StoreError> {
     let decode =
         |cursor: &String| URL_SAFE_NO_PAD.decode(cursor).map_err(|_| StoreError::BadCursor);

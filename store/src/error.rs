@@ -3,6 +3,8 @@
 use hub_domain::{RuleError, UnitId};
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
+use crate::records::Role;
+
 /// Why a question or a change came to nothing.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -29,6 +31,45 @@ pub enum StoreError {
         /// The contradiction.
         error: RuleError,
     },
+    /// The person belongs to others too.
+    #[error("person belongs to others too")]
+    Shared,
+    /// It was edited since the version that the editor saw. Look again.
+    #[error("edited meanwhile")]
+    Stale,
+    /// What was to be brought back or purged was not taken away.
+    #[error("not deleted")]
+    NotDeleted,
+    /// What it belongs to was taken away.
+    #[error("what it belongs to is deleted")]
+    ParentDeleted,
+    /// The sensor measured another unit then, or something later is known of it.
+    #[error("assignments would overlap")]
+    Overlaps,
+    /// Other things that are kept speak of it; what they are.
+    #[error("in use by {0}")]
+    InUse(&'static str),
+    /// Something that is named speaks of it.
+    #[error("in use by {0}")]
+    HeldBy(String),
+    /// What it needs is not there any more; what that is.
+    #[error("{0}: not there any more")]
+    Incomplete(&'static str),
+    /// The request was done before: its key is kept with what it made.
+    #[error("done before")]
+    Repeated,
+    /// An organization keeps at least one owner.
+    #[error("the last owner")]
+    LastOwner,
+    /// It takes this role or a higher one.
+    #[error("takes the role {}", .0.name())]
+    TooLow(Role),
+    /// The invitation was accepted or taken back before.
+    #[error("not open any more")]
+    NotOpen,
+    /// A maintenance window cannot be planned or changed so.
+    #[error(transparent)]
+    Window(#[from] crate::maintenance::WindowRefusal),
     /// The site is owned under another epoch by now. Load it again.
     #[error("site is owned by another")]
     NotOwner,
@@ -82,6 +123,16 @@ const fn is_undecodable(error: &sqlx::Error) -> bool {
             | sqlx::Error::Decode(_)
             | sqlx::Error::TypeNotFound { .. }
     )
+}
+
+/// The error of a deletion: what other rows speak of cannot go.
+pub(crate) fn in_use(error: DbErr) -> StoreError {
+    match error.sql_err() {
+        Some(SqlErr::ForeignKeyConstraintViolation(_)) => {
+            StoreError::InUse("what was recorded of it")
+        }
+        _ => error.into(),
+    }
 }
 
 /// The error of an insert whose only unique column besides its id is `field`.

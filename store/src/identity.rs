@@ -1,17 +1,20 @@
 //! People who sign in, and the keys that sign their tokens.
 
-use hub_domain::UserId;
+use hub_domain::{Timestamp, UserId};
+use serde_json::{Value, json};
 
 use crate::{
     Store, StoreError,
     entity::{signing_key, user},
     error::taken,
-    open::ask,
-    records::{SigningKey, User},
-    sql::Sql,
+    open::{ask, ask_database},
+    records::{Account, Actor, AuditEntry, Membership, SigningKey, User},
+    sessions,
+    sql::{self, Sql},
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    sea_query::ExprTrait as _,
 };
 
 impl Store {
@@ -52,6 +55,70 @@ impl Store {
     /// See [`StoreError`].
     pub async fn user(&self, user: UserId) -> Result<Option<User>, StoreError> {
         ask!(self, user(user))
+    }
+
+    /// The account of that address, in any case.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn account_by_email(&self, email: &str) -> Result<Option<Account>, StoreError> {
+        ask_database!(self, account_by_email(&email.to_lowercase()))
+    }
+
+    /// The person's account.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+        ask_database!(self, account(user))
+    }
+
+    /// Gives a person another name.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn rename_user(&self, user: UserId, name: &str) -> Result<(), StoreError> {
+        let before = self.user(user).await?.ok_or(StoreError::NotFound)?;
+        let (before, after) = (json!({ "name": before.name }), json!({ "name": name }));
+        let by = Actor::User(user);
+        let entries = self.entries_everywhere(user, by, "user.updated", before, after).await?;
+        let edit = user::ActiveModel { name: Set(name.to_owned()), ..Default::default() };
+        ask_database!(self, edit_user(user, edit, &entries))
+    }
+
+    /// Changes a password that is known by its hash. All of the person's sessions end.
+    ///
+    /// # Errors
+    /// `Stale` if it is another by now, otherwise as [`StoreError`] says.
+    pub async fn change_password(
+        &self,
+        user: UserId,
+        from_hash: &str,
+        to_hash: &str,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let (before, after) = (json!({}), json!({ "passwordChangedAt": now.as_millis() }));
+        let by = Actor::User(user);
+        let entries =
+            self.entries_everywhere(user, by, "user.password_changed", before, after).await?;
+        ask_database!(self, change_password(user, from_hash, to_hash, now, &entries))
+    }
+
+    /// The audit rows of what is done to an account: one in each organization that the person is in.
+    pub(crate) async fn entries_everywhere(
+        &self,
+        user: UserId,
+        by: Actor,
+        action: &'static str,
+        before: Value,
+        after: Value,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let entry = |place: Membership| AuditEntry {
+            before: Some(before.clone()),
+            after: Some(after.clone()),
+            ..self.entry(place.organization.id, by, action, "user", user.0, &json!({}))
+        };
+        Ok(self.memberships(user).await?.into_iter().map(entry).collect())
     }
 
     /// The person whom an issuer knows by that subject.
@@ -113,6 +180,57 @@ impl Sql {
 
     pub(crate) async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         user::Entity::find_by_id(id.0).one(&self.db).await?.map(User::try_from).transpose()
+    }
+
+    pub(crate) async fn account_by_email(
+        &self,
+        email: &str,
+    ) -> Result<Option<Account>, StoreError> {
+        let row = user::Entity::find().filter(user::Column::Email.eq(email)).one(&self.db).await?;
+        row.map(Account::try_from).transpose()
+    }
+
+    pub(crate) async fn account(&self, id: UserId) -> Result<Option<Account>, StoreError> {
+        user::Entity::find_by_id(id.0).one(&self.db).await?.map(Account::try_from).transpose()
+    }
+
+    pub(crate) async fn edit_user(
+        &self,
+        user: UserId,
+        edit: user::ActiveModel,
+        entries: &[AuditEntry],
+    ) -> Result<(), StoreError> {
+        let change = self.begin().await?;
+        let update = user::Entity::update_many().set(edit).filter(user::Column::Id.eq(user.0));
+        if update.exec(&change).await?.rows_affected == 0 {
+            return Err(StoreError::NotFound);
+        }
+        sql::audit_all(&change, entries).await?;
+        Ok(change.commit().await?)
+    }
+
+    pub(crate) async fn change_password(
+        &self,
+        user: UserId,
+        from_hash: &str,
+        to_hash: &str,
+        now: Timestamp,
+        entries: &[AuditEntry],
+    ) -> Result<(), StoreError> {
+        let edit = user::ActiveModel {
+            password_hash: Set(Some(to_hash.to_owned())),
+            password_changed_at: Set(Some(now.as_millis())),
+            ..Default::default()
+        };
+        let change = self.begin().await?;
+        let is_it = user::Column::Id.eq(user.0).and(user::Column::PasswordHash.eq(from_hash));
+        let update = user::Entity::update_many().set(edit).filter(is_it);
+        if update.exec(&change).await?.rows_affected == 0 {
+            return Err(StoreError::Stale);
+        }
+        sessions::end_all(&change, user, now).await?;
+        sql::audit_all(&change, entries).await?;
+        Ok(change.commit().await?)
     }
 
     pub(crate) async fn user_by_subject(

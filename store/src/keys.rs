@@ -1,21 +1,39 @@
-//! API keys and webhook connections.
+//! API keys, and secrets that take the place of others.
 
 use hub_domain::{KeyId, OrgId, SiteId, Timestamp};
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::{
-    Store, StoreError,
-    entity::{api_key, ttn_connection},
-    error::taken,
-    open::ask,
-    records::{Actor, ApiKey, AuditEntry, Page, PageQuery, TtnConnection},
-    sql::{self, Sql},
+    By, Expected, Store, StoreError,
+    entity::{self, api_key},
+    kept::{hold, write},
+    open::{ask, ask_database},
+    records::{ApiKey, AuditEntry, Life, Page, PageQuery, PreviousSecret},
+    scope::within,
+    sql::Sql,
+    tenants::of_the_living,
 };
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _,
+    ActiveValue::Set,
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _,
     sea_query::{Expr, ExprTrait as _},
 };
+
+/// A secret that takes the place of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewSecret {
+    /// SHA-256 of the new one.
+    pub hash: [u8; 32],
+    /// Until when the old one is taken too; `None` for no longer.
+    pub old_until: Option<Timestamp>,
+}
+
+impl NewSecret {
+    /// What is kept of the old one.
+    pub(crate) fn previous(self, hash: [u8; 32]) -> Option<PreviousSecret> {
+        self.old_until.map(|until| PreviousSecret { hash, until })
+    }
+}
 
 impl Store {
     /// Keeps a key's public half and the hash of its secret one.
@@ -29,7 +47,7 @@ impl Store {
         site: Option<SiteId>,
         name: &str,
         secret_hash: [u8; 32],
-        actor: Actor,
+        by: impl Into<By>,
     ) -> Result<ApiKey, StoreError> {
         let (name, created_at) = (name.to_owned(), self.now());
         let key = ApiKey {
@@ -38,23 +56,20 @@ impl Store {
             site,
             name,
             secret_hash,
+            previous: None,
             created_at,
             revoked_at: None,
             last_used_at: None,
+            version: 1,
+            updated_at: None,
         };
-        let entry = self.entry(
-            org,
-            actor,
-            "api_key.created",
-            "api_key",
-            id.0,
-            &json!({ "name": key.name }),
-        );
+        let detail = json!({ "name": key.name });
+        let entry = self.entry(org, by, "api_key.created", "api_key", id.0, &detail);
         ask!(self, insert_api_key(&key, &entry))?;
         Ok(key)
     }
 
-    /// The key.
+    /// The key, revoked or not.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -62,12 +77,17 @@ impl Store {
         ask!(self, api_key(org, id))
     }
 
-    /// The keys of an organization.
+    /// The keys of an organization: those that are taken, or those that were revoked.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn api_keys(&self, org: OrgId, page: PageQuery) -> Result<Page<ApiKey>, StoreError> {
-        ask!(self, api_keys(org, &page))
+    pub async fn api_keys(
+        &self,
+        org: OrgId,
+        life: Life,
+        page: PageQuery,
+    ) -> Result<Page<ApiKey>, StoreError> {
+        ask!(self, api_keys(org, life, &page))
     }
 
     /// The key, whosever it is: it is what tells the organization.
@@ -87,6 +107,37 @@ impl Store {
         ask!(self, note_key_use(id, minute))
     }
 
+    /// Gives a key another name.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn rename_api_key(
+        &self,
+        org: OrgId,
+        id: KeyId,
+        expected: impl Into<Expected>,
+        name: &str,
+        by: impl Into<By>,
+    ) -> Result<ApiKey, StoreError> {
+        let entry = self.entry(org, by, "api_key.updated", "api_key", id.0, &json!({}));
+        ask_database!(self, rename_api_key(org, id, expected.into(), name, entry))
+    }
+
+    /// Gives a key another secret.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn rotate_api_key(
+        &self,
+        org: OrgId,
+        id: KeyId,
+        secret: NewSecret,
+        by: impl Into<By>,
+    ) -> Result<ApiKey, StoreError> {
+        let entry = self.entry(org, by, "api_key.rotated", "api_key", id.0, &json!({}));
+        ask_database!(self, rotate_api_key(org, id, secret, entry))
+    }
+
     /// Refuses a key from now on. One that is revoked already stays as it is.
     ///
     /// # Errors
@@ -95,67 +146,10 @@ impl Store {
         &self,
         org: OrgId,
         id: KeyId,
-        actor: Actor,
+        by: impl Into<By>,
     ) -> Result<(), StoreError> {
-        let entry = self.entry(org, actor, "api_key.revoked", "api_key", id.0, &json!({}));
+        let entry = self.entry(org, by, "api_key.revoked", "api_key", id.0, &json!({}));
         ask!(self, revoke_api_key(org, id, &entry))
-    }
-
-    /// Makes a webhook connection.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn create_ttn_connection(
-        &self,
-        org: OrgId,
-        name: &str,
-        secret_hash: [u8; 32],
-        actor: Actor,
-    ) -> Result<TtnConnection, StoreError> {
-        let (id, created_at) = self.mint();
-        let connection = TtnConnection { id, org, name: name.to_owned(), secret_hash, created_at };
-        let entry = self.entry(
-            org,
-            actor,
-            "ttn_connection.created",
-            "ttn_connection",
-            id,
-            &json!({ "name": name }),
-        );
-        ask!(self, insert_ttn_connection(&connection, &entry))?;
-        Ok(connection)
-    }
-
-    /// The connection.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn ttn_connection(
-        &self,
-        org: OrgId,
-        id: Uuid,
-    ) -> Result<Option<TtnConnection>, StoreError> {
-        ask!(self, ttn_connection(org, id))
-    }
-
-    /// The connections of an organization.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn ttn_connections(
-        &self,
-        org: OrgId,
-        page: PageQuery,
-    ) -> Result<Page<TtnConnection>, StoreError> {
-        ask!(self, ttn_connections(org, &page))
-    }
-
-    /// The connection, whosever it is: it is what tells the organization.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn find_ttn_connection(&self, id: Uuid) -> Result<Option<TtnConnection>, StoreError> {
-        ask!(self, find_ttn_connection(id))
     }
 }
 
@@ -165,11 +159,7 @@ impl Sql {
         key: &ApiKey,
         entry: &AuditEntry,
     ) -> Result<(), StoreError> {
-        let change = self.begin().await?;
-        let row = api_key::ActiveModel::from(key);
-        api_key::Entity::insert(row).exec_without_returning(&change).await.map_err(taken("id"))?;
-        sql::audit(&change, entry).await?;
-        Ok(change.commit().await?)
+        self.make::<api_key::Entity>(key.org, key.into(), "id", entry.clone()).await
     }
 
     pub(crate) async fn api_key(
@@ -177,20 +167,26 @@ impl Sql {
         org: OrgId,
         id: KeyId,
     ) -> Result<Option<ApiKey>, StoreError> {
-        Ok(self.find_api_key(id).await?.filter(|key| key.org == org))
+        let of_org = within(api_key::Column::OrgId, org);
+        let row =
+            api_key::Entity::find_by_id(id.0).filter(of_org).one(&self.of(org).await?).await?;
+        row.map(ApiKey::try_from).transpose()
     }
 
     pub(crate) async fn find_api_key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
-        api_key::Entity::find_by_id(id.0).one(&self.db).await?.map(ApiKey::try_from).transpose()
+        let living = of_the_living(api_key::Column::OrgId);
+        let row = api_key::Entity::find_by_id(id.0).filter(living).one(&self.db).await?;
+        row.map(ApiKey::try_from).transpose()
     }
 
     pub(crate) async fn api_keys(
         &self,
         org: OrgId,
+        life: Life,
         page: &PageQuery,
     ) -> Result<Page<ApiKey>, StoreError> {
-        let query = api_key::Entity::find().filter(api_key::Column::OrgId.eq(org.0));
-        self.page(query, api_key::Column::Id, |row| row.id, page).await
+        let of_org = Condition::all().add(within(api_key::Column::OrgId, org));
+        self.all_kept::<api_key::Entity, _>(org, of_org, life, page).await
     }
 
     pub(crate) async fn note_key_use(
@@ -209,64 +205,48 @@ impl Sql {
         Ok(())
     }
 
+    pub(crate) async fn rename_api_key(
+        &self,
+        org: OrgId,
+        id: KeyId,
+        expected: Expected,
+        name: &str,
+        entry: AuditEntry,
+    ) -> Result<ApiKey, StoreError> {
+        let edit = api_key::ActiveModel { name: Set(name.to_owned()), ..Default::default() };
+        self.amend::<api_key::Entity>(org, id.0, expected, edit, entry).await?.try_into()
+    }
+
+    pub(crate) async fn rotate_api_key(
+        &self,
+        org: OrgId,
+        id: KeyId,
+        secret: NewSecret,
+        entry: AuditEntry,
+    ) -> Result<ApiKey, StoreError> {
+        let change = self.begin_of(org).await?;
+        let held = hold::<api_key::Entity>(&change, org, id.0, Life::Present, None).await?;
+        let previous = secret.previous(entity::hash(&held.secret_hash)?);
+        let edit = api_key::ActiveModel {
+            secret_hash: Set(secret.hash.to_vec()),
+            previous_hash: Set(previous.map(|previous| previous.hash.to_vec())),
+            previous_until: Set(previous.map(|previous| previous.until.as_millis())),
+            ..Default::default()
+        };
+        let after = write::<api_key::Entity>(&change, &held, edit, entry, "").await?;
+        change.commit().await?;
+        after.try_into()
+    }
+
     pub(crate) async fn revoke_api_key(
         &self,
         org: OrgId,
         id: KeyId,
         entry: &AuditEntry,
     ) -> Result<(), StoreError> {
-        if self.api_key(org, id).await?.is_none() {
-            return Err(StoreError::NotFound);
+        match self.discard::<api_key::Entity>(org, id.0, None, entry.clone()).await {
+            Err(StoreError::NotFound) if self.api_key(org, id).await?.is_some() => Ok(()),
+            revoked => revoked,
         }
-        let change = self.begin().await?;
-        let done = api_key::Entity::update_many()
-            .col_expr(api_key::Column::RevokedAt, Expr::value(entry.at.as_millis()))
-            .filter(api_key::Column::Id.eq(id.0))
-            .filter(api_key::Column::RevokedAt.is_null())
-            .exec(&change)
-            .await?;
-        if done.rows_affected > 0 {
-            sql::audit(&change, entry).await?;
-        }
-        Ok(change.commit().await?)
-    }
-
-    pub(crate) async fn insert_ttn_connection(
-        &self,
-        made: &TtnConnection,
-        entry: &AuditEntry,
-    ) -> Result<(), StoreError> {
-        let change = self.begin().await?;
-        let row = ttn_connection::ActiveModel::from(made);
-        ttn_connection::Entity::insert(row).exec_without_returning(&change).await?;
-        sql::audit(&change, entry).await?;
-        Ok(change.commit().await?)
-    }
-
-    pub(crate) async fn ttn_connection(
-        &self,
-        org: OrgId,
-        id: Uuid,
-    ) -> Result<Option<TtnConnection>, StoreError> {
-        Ok(self.find_ttn_connection(id).await?.filter(|connection| connection.org == org))
-    }
-
-    pub(crate) async fn find_ttn_connection(
-        &self,
-        id: Uuid,
-    ) -> Result<Option<TtnConnection>, StoreError> {
-        let live = ttn_connection::Entity::find_by_id(id)
-            .filter(ttn_connection::Column::DeletedAt.is_null());
-        live.one(&self.db).await?.map(TtnConnection::try_from).transpose()
-    }
-
-    pub(crate) async fn ttn_connections(
-        &self,
-        org: OrgId,
-        page: &PageQuery,
-    ) -> Result<Page<TtnConnection>, StoreError> {
-        let of_org = ttn_connection::Entity::find().filter(ttn_connection::Column::OrgId.eq(org.0));
-        let query = of_org.filter(ttn_connection::Column::DeletedAt.is_null());
-        self.page(query, ttn_connection::Column::Id, |row| row.id, page).await
     }
 }

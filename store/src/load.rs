@@ -22,6 +22,7 @@ use crate::{
     rules::rule_book,
     since::Since,
     sql::{Pools, Sql},
+    tenants::of_the_living,
 };
 
 impl Store {
@@ -158,13 +159,17 @@ impl Sql {
 
     pub(crate) async fn all_sites(&self) -> Result<Vec<SiteId>, StoreError> {
         let ids = unit::Entity::find().select_only().column(unit::Column::SiteId).distinct();
-        let live = ids.filter(unit::Column::DeletedAt.is_null()).order_by_asc(unit::Column::SiteId);
+        let live = ids
+            .filter(unit::Column::DeletedAt.is_null())
+            .filter(of_the_living(unit::Column::OrgId))
+            .order_by_asc(unit::Column::SiteId);
         let ids: Vec<Uuid> = live.into_tuple().all(&self.db).await?;
         Ok(ids.into_iter().map(SiteId).collect())
     }
 
     pub(crate) async fn due_sites(&self, now: Timestamp) -> Result<Vec<SiteId>, StoreError> {
         let due = "SELECT DISTINCT units.site_id FROM unit_states JOIN units ON units.id = unit_states.unit_id
+            JOIN organizations ON organizations.id = units.org_id AND organizations.deleted_at IS NULL
             WHERE unit_states.wake_at <= $1 AND units.deleted_at IS NULL ORDER BY units.site_id";
         let due = Statement::from_sql_and_values(
             self.db.get_database_backend(),
@@ -180,8 +185,10 @@ impl Sql {
         let change = self.begin().await?;
         let ids = || sites.iter().map(|site| site.0);
         let live = site::Entity::find().select_only().column(site::Column::Id);
-        let live =
-            live.filter(site::Column::Id.is_in(ids())).filter(site::Column::DeletedAt.is_null());
+        let live = live
+            .filter(site::Column::Id.is_in(ids()))
+            .filter(site::Column::DeletedAt.is_null())
+            .filter(of_the_living(site::Column::OrgId));
         let live: Vec<Uuid> = live.into_tuple().all(&change).await?;
         // in one order, so that two who claim the same sites wait for each other and do not deadlock
         let held = site_owner::Entity::find().filter(site_owner::Column::SiteId.is_in(live));
@@ -325,7 +332,7 @@ impl UnitsOf<'_> {
         };
         let sql = format!(
             "SELECT units.id, units.org_id, units.site_id, units.area_id, units.name, units.preset, units.created_at,
-                unit_states.version, unit_states.state
+                units.version AS edited, units.updated_at, unit_states.version, unit_states.state
             FROM units JOIN unit_states ON unit_states.unit_id = units.id
             WHERE units.{column} IN ({listed}) AND units.deleted_at IS NULL ORDER BY units.id"
         );
@@ -342,23 +349,26 @@ struct UnitRow {
     name: String,
     preset: Option<String>,
     created_at: i64,
+    edited: i64,
+    updated_at: Option<i64>,
     version: i64,
     state: String,
 }
 
 impl UnitRow {
     fn into_parts(self) -> Result<(UnitRecord, Version, UnitState), StoreError> {
-        let Self { id, org_id, site_id, area_id, name, preset, created_at, version, state } = self;
         let unit = unit::Model {
-            id,
-            org_id,
-            site_id,
-            area_id,
-            name,
-            preset,
-            created_at,
+            id: self.id,
+            org_id: self.org_id,
+            site_id: self.site_id,
+            area_id: self.area_id,
+            name: self.name,
+            preset: self.preset,
+            created_at: self.created_at,
             deleted_at: None,
+            version: self.edited,
+            updated_at: self.updated_at,
         };
-        Ok((unit.try_into()?, Version(version), checkpoint::decode(&state)?))
+        Ok((unit.try_into()?, Version(self.version), checkpoint::decode(&self.state)?))
     }
 }

@@ -6,11 +6,11 @@ use hub_domain::{Clock, OrgId, Timestamp};
 use uuid::Uuid;
 
 use crate::{
-    CommitError, Committed, OpenError, PendingCommit, StoreError, UnitCommit,
+    By, CommitError, Committed, OpenError, PendingCommit, StoreError, UnitCommit,
     audit::Deed,
     memory::{Fault, Memory},
     mint::Mint,
-    records::{Actor, AuditEntry, StoreCounts, UpkeepReport},
+    records::{AuditEntry, StoreCounts, UpkeepReport},
     sql::{Pools, Sql},
 };
 
@@ -38,6 +38,23 @@ macro_rules! ask_patiently {
         }
     };
 }
+
+/// Asks the database. What people configure and record is not kept in memory, which serves tests of actors alone.
+macro_rules! ask_database {
+    ($store:ident, $method:ident$(::<$generic:ty>)?($($argument:expr),*)) => {
+        match $store.backend() {
+            $crate::open::Backend::Memory(_) => {
+                Err($crate::StoreError::Unavailable("the memory keeps none of that".to_owned()))
+            }
+            $crate::open::Backend::Sql(sql) => {
+                tokio::time::timeout($crate::open::ASK_WITHIN, sql.$method$(::<$generic>)?($($argument),*))
+                    .await
+                    .unwrap_or_else(|_| Err($crate::StoreError::Unavailable("no answer in time".to_owned())))
+            }
+        }
+    };
+}
+pub(crate) use ask_database;
 
 /// How long a question may take. A connection that was cut off says nothing at all, and whoever asked, perhaps the
 /// root of all actors, must not wait for ever.
@@ -128,14 +145,17 @@ impl Store {
     pub(crate) fn entry(
         &self,
         org: OrgId,
-        actor: Actor,
+        by: impl Into<By>,
         action: &'static str,
         object_kind: &'static str,
         object_id: Uuid,
         detail: &serde_json::Value,
     ) -> AuditEntry {
         let (id, at) = self.mint();
-        Deed { org, actor, action, object_kind, object_id }.entry(id, at, detail.to_string())
+        let By { actor, reason, impersonation, request } = by.into();
+        let deed = Deed { org, actor, action, object_kind, object_id };
+        let entry = deed.entry(id, at, detail.to_string());
+        AuditEntry { reason, impersonation, request, ..entry }
     }
 
     /// Waits until what is queued now is done.
@@ -198,7 +218,7 @@ impl Store {
         }
     }
 
-    /// Does what must be done now and then: partitions of readings ahead, statistics.
+    /// Does what must be done now and then: partitions of readings ahead, statistics, keys of old requests.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -1,19 +1,26 @@
 //! Radio frames and the sensors nobody has claimed.
 
+use std::collections::BTreeMap;
+
 use hub_domain::{OrgId, Timestamp, UnitId};
 
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Statement, Value,
+    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, Value,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    Store, StoreError, cursor,
-    entity::{unclaimed_device, uplink},
-    open::ask,
-    records::{KeptUplink, Page, PageQuery, UnclaimedDevice, Uplink},
-    sql::{self, Sql},
+    By, Store, StoreError, cursor, devices,
+    entity::{device, unclaimed_device, uplink},
+    open::{ask, ask_database},
+    records::{
+        AuditEntry, Device, KeptUplink, NewDevice, Page, PageQuery, Settled, UnclaimedDevice,
+        Uplink,
+    },
+    scope::within,
+    sql::{self, Order, Sql},
 };
 
 impl Store {
@@ -65,6 +72,63 @@ impl Store {
         ask!(self, unclaimed_devices(org, &page))
     }
 
+    /// Registers a sensor that was heard, with what it said so far: since `from`, or since it was first heard. It is no
+    /// unclaimed one any more.
+    ///
+    /// # Errors
+    /// `Taken` if it is registered by now, `NotFound` if it was not heard or its unit is not there.
+    pub async fn claim_device(
+        &self,
+        org: OrgId,
+        device: NewDevice,
+        from: Option<Timestamp>,
+        by: impl Into<By>,
+    ) -> Result<Device, StoreError> {
+        let device = self.new_device(org, device);
+        let detail = json!({ "claimed": true });
+        let entry = self.entry(org, by, "device.created", "device", device.id.0, &detail);
+        ask_database!(self, claim_device(&device, from, entry))?;
+        Ok(device)
+    }
+
+    /// Forgets that an unknown sensor was heard, until it is heard again.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn forget_unclaimed(
+        &self,
+        org: OrgId,
+        dev_eui: &str,
+        by: impl Into<By>,
+    ) -> Result<(), StoreError> {
+        let (id, detail) = (Uuid::new_v5(&org.0, dev_eui.as_bytes()), json!({ "devEui": dev_eui }));
+        let entry =
+            self.entry(org, by, "unclaimed_device.deleted", "unclaimed_device", id, &detail);
+        ask_database!(self, forget_unclaimed(dev_eui, entry))
+    }
+
+    /// Some frames of a sensor of which nothing was made yet, in the order they came.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn unsettled_uplinks(
+        &self,
+        org: OrgId,
+        dev_eui: &str,
+        after: Option<Uuid>,
+        limit: u64,
+    ) -> Result<Vec<(Uuid, Uplink)>, StoreError> {
+        ask_database!(self, unsettled_uplinks(org, dev_eui, after, limit))
+    }
+
+    /// Notes of many frames that whatever could be made of them was made.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn settle_uplinks(&self, org: OrgId, frames: &[Settled]) -> Result<(), StoreError> {
+        ask_database!(self, settle_uplinks(org, frames))
+    }
+
     /// The frames of a unit, newest first.
     ///
     /// # Errors
@@ -89,9 +153,11 @@ ON CONFLICT (org_id, dev_eui, session, f_cnt, payload_hash) DO UPDATE SET rssi_d
         THEN excluded.rssi_dbm ELSE uplinks.rssi_dbm END
 RETURNING *";
 
+/// One that was claimed while its frame was taken in is none that nobody claims.
 const NOTE_UNCLAIMED: &str = "
 INSERT INTO unclaimed_devices AS noted (org_id, dev_eui, first_seen_at, last_seen_at, frames)
-VALUES ($1, $2, $3, $3, $4)
+SELECT $1, $2, $3, $3, $4
+WHERE NOT EXISTS (SELECT 1 FROM devices WHERE org_id = $1 AND dev_eui = $2 AND deleted_at IS NULL)
 ON CONFLICT (org_id, dev_eui) DO UPDATE SET
     first_seen_at = CASE WHEN excluded.first_seen_at < noted.first_seen_at
         THEN excluded.first_seen_at ELSE noted.first_seen_at END,
@@ -132,7 +198,7 @@ impl Sql {
             .col_expr(IsSettled, true.into())
             .col_expr(IsDecoded, is_decoded.into())
             .col_expr(UnitId, unit.map(|unit| unit.0).into())
-            .filter(OrgId.eq(uplink.org.0))
+            .filter(within(OrgId, uplink.org))
             .filter(DevEui.eq(uplink.dev_eui.as_str()))
             .filter(Session.eq(uplink.session.as_str()))
             .filter(FCnt.eq(uplink.f_cnt))
@@ -166,11 +232,96 @@ impl Sql {
         page: &PageQuery,
     ) -> Result<Page<UnclaimedDevice>, StoreError> {
         use unclaimed_device::Column::{DevEui, OrgId};
-        let of_org = unclaimed_device::Entity::find().filter(OrgId.eq(org.0));
+        let of_org = unclaimed_device::Entity::find().filter(within(OrgId, org));
         let after = cursor::text_after(page)?;
         let query = after.into_iter().fold(of_org, |query, after| query.filter(DevEui.gt(after)));
-        let rows = query.order_by_asc(DevEui).limit(sql::one_more(page)).all(&self.db).await?;
+        let rows = query.order_by_asc(DevEui).limit(sql::one_more(page));
+        let rows = rows.all(&self.of(org).await?).await?;
         sql::records(cursor::cut(rows, page, |row| cursor::of_text(&row.dev_eui)))
+    }
+
+    pub(crate) async fn claim_device(
+        &self,
+        device: &Device,
+        from: Option<Timestamp>,
+        entry: AuditEntry,
+    ) -> Result<(), StoreError> {
+        use unclaimed_device::Column::{DevEui, OrgId};
+        let (org, dev_eui) = (device.org, device.dev_eui.as_deref().unwrap_or_default());
+        let change = self.begin_of(org).await?;
+        let heard = unclaimed_device::Entity::find()
+            .filter(within(OrgId, org))
+            .filter(DevEui.eq(dev_eui))
+            .lock_exclusive();
+        let Some(heard) = heard.one(&change).await? else {
+            return Err(missing(&change, org, dev_eui).await?);
+        };
+        let from = match from {
+            Some(from) => from,
+            None => first_said(&change, &heard).await?,
+        };
+        devices::add(&change, device, from, entry).await?;
+        Ok(change.commit().await?)
+    }
+
+    pub(crate) async fn forget_unclaimed(
+        &self,
+        dev_eui: &str,
+        entry: AuditEntry,
+    ) -> Result<(), StoreError> {
+        use unclaimed_device::Column::{DevEui, OrgId};
+        let change = self.begin_of(entry.org).await?;
+        let gone = unclaimed_device::Entity::delete_many()
+            .filter(within(OrgId, entry.org))
+            .filter(DevEui.eq(dev_eui));
+        if gone.exec(&change).await?.rows_affected == 0 {
+            return Err(StoreError::NotFound);
+        }
+        sql::audit(&change, &entry).await?;
+        Ok(change.commit().await?)
+    }
+
+    pub(crate) async fn unsettled_uplinks(
+        &self,
+        org: OrgId,
+        dev_eui: &str,
+        after: Option<Uuid>,
+        limit: u64,
+    ) -> Result<Vec<(Uuid, Uplink)>, StoreError> {
+        use uplink::Column::{DevEui, Id, IsSettled, OrgId};
+        let of_it = uplink::Entity::find()
+            .filter(within(OrgId, org))
+            .filter(DevEui.eq(dev_eui))
+            .filter(IsSettled.eq(false))
+            .order_by_asc(Id)
+            .limit(limit);
+        let rest = after.into_iter().fold(of_it, |query, after| query.filter(Id.gt(after)));
+        let rows = rest.all(&self.of(org).await?).await?;
+        rows.into_iter().map(|row| Ok((row.id, row.try_into()?))).collect()
+    }
+
+    pub(crate) async fn settle_uplinks(
+        &self,
+        org: OrgId,
+        frames: &[Settled],
+    ) -> Result<(), StoreError> {
+        use uplink::Column::{Id, IsDecoded, IsSettled, OrgId, UnitId};
+        let mut alike: BTreeMap<_, Vec<Uuid>> = BTreeMap::new();
+        for frame in frames {
+            alike.entry((frame.unit, frame.is_decoded)).or_default().push(frame.id);
+        }
+        let change = self.begin_of(org).await?;
+        for ((unit, is_decoded), ids) in alike {
+            uplink::Entity::update_many()
+                .col_expr(IsSettled, true.into())
+                .col_expr(IsDecoded, is_decoded.into())
+                .col_expr(UnitId, unit.map(|unit| unit.0).into())
+                .filter(within(OrgId, org))
+                .filter(Id.is_in(ids))
+                .exec(&change)
+                .await?;
+        }
+        Ok(change.commit().await?)
     }
 
     pub(crate) async fn uplinks_of_unit(
@@ -180,9 +331,43 @@ impl Sql {
         page: &PageQuery,
     ) -> Result<Page<Uplink>, StoreError> {
         let of_unit = uplink::Entity::find().filter(uplink::Column::UnitId.eq(unit.0));
-        let query = of_unit.filter(uplink::Column::OrgId.eq(org.0));
-        self.page_back(query, uplink::Column::Id, |row| row.id, page).await
+        let query = of_unit.filter(within(uplink::Column::OrgId, org));
+        let asked = self.of(org).await?;
+        sql::page(&asked, query, uplink::Column::Id, Order::Down, |row| row.id, page).await
     }
+}
+
+/// Why an unclaimed sensor is not there: it is registered by now, or it was never heard.
+async fn missing(
+    change: &DatabaseTransaction,
+    org: OrgId,
+    dev_eui: &str,
+) -> Result<StoreError, StoreError> {
+    let registered = device::Entity::find()
+        .filter(within(device::Column::OrgId, org))
+        .filter(device::Column::DevEui.eq(dev_eui))
+        .filter(device::Column::DeletedAt.is_null());
+    Ok(match registered.one(change).await? {
+        Some(_) => StoreError::Taken("devEui"),
+        None => StoreError::NotFound,
+    })
+}
+
+/// The instant of the earliest frame since a sensor was first heard: the network heard it before the hub did.
+async fn first_said(
+    change: &DatabaseTransaction,
+    heard: &unclaimed_device::Model,
+) -> Result<Timestamp, StoreError> {
+    use uplink::Column::{DevEui, OrgId, ReceivedAt, RecordedAt};
+    let earliest = uplink::Entity::find()
+        .select_only()
+        .column_as(RecordedAt.min(), "earliest")
+        .filter(within(OrgId, hub_domain::OrgId(heard.org_id)))
+        .filter(DevEui.eq(heard.dev_eui.as_str()))
+        .filter(ReceivedAt.gte(heard.first_seen_at));
+    let earliest: Option<Option<i64>> = earliest.into_tuple().one(change).await?;
+    let first = earliest.flatten().map_or(heard.first_seen_at, |at| at.min(heard.first_seen_at));
+    Ok(Timestamp::from_millis(first))
 }
 
 fn uplink_values(row: uplink::Model) -> [Value; 15] {

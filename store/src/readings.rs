@@ -1,17 +1,18 @@
-//! Readings as people read them.
+//! Readings as people read them: a page at a time, in order of their time.
 
-use hub_domain::{OrgId, ReadingKey, Timestamp, UnitId};
+use std::cmp::Ordering;
+
+use hub_domain::{OrgId, Point, ReadingKey, Timestamp, UnitId};
+use sea_orm::EntityTrait as _;
 
 use crate::{
     Store, StoreError, cursor,
     entity::reading,
-    open::ask,
-    records::{Page, PageQuery, StoredReading},
-    sql::{self, Sql},
-};
-use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    open::{ask, ask_database},
+    points::{Bound, as_json},
+    records::{Page, PageQuery, ReadingFilter, StoredReading},
+    scope::within_text,
+    sql::{self, Pools, Sql},
 };
 
 impl Store {
@@ -29,6 +30,19 @@ impl Store {
     ) -> Result<Page<StoredReading>, StoreError> {
         ask!(self, readings(org, unit, from, to, &page))
     }
+
+    /// The readings that are wanted, in the order that is wanted.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn readings_where(
+        &self,
+        org: OrgId,
+        wanted: &ReadingFilter,
+        page: PageQuery,
+    ) -> Result<Page<StoredReading>, StoreError> {
+        ask_database!(self, readings_where(org, wanted, &page))
+    }
 }
 
 impl Sql {
@@ -40,34 +54,91 @@ impl Sql {
         to: Timestamp,
         page: &PageQuery,
     ) -> Result<Page<StoredReading>, StoreError> {
-        use reading::Column::{Channel, OrgId, RecordedAt, Sequence, SourceId, UnitId};
-        let of_unit = reading::Entity::find().filter(UnitId.eq(unit.0)).filter(OrgId.eq(org.0));
+        let wanted = ReadingFilter { from, to, ..ReadingFilter::of(unit) };
+        self.readings_where(org, &wanted, page).await
+    }
+
+    pub(crate) async fn readings_where(
+        &self,
+        org: OrgId,
+        wanted: &ReadingFilter,
+        page: &PageQuery,
+    ) -> Result<Page<StoredReading>, StoreError> {
         let after = cursor::reading_after(page)?;
-        // no reading before the cursor's is looked at: what months lie there is not touched
-        let from = after.as_ref().map_or(from, |after| from.max(after.recorded_at));
-        let mut query =
-            of_unit.filter(RecordedAt.gte(from.as_millis())).filter(RecordedAt.lt(to.as_millis()));
-        if let Some(after) = after {
-            query = query.filter(is_after(&after));
+        let asked = self.of(org).await?;
+        let points = self.points(&asked, org, wanted).await?;
+        if points.is_empty() {
+            return Ok(Page { items: Vec::new(), next: None });
         }
-        let in_order = query.order_by_asc(RecordedAt).order_by_asc(SourceId).order_by_asc(Channel);
-        let rows = in_order.order_by_asc(Sequence).limit(sql::one_more(page)).all(&self.db).await?;
+        let bound = |point| bound(point, after.as_ref(), wanted);
+        let bounds: Vec<Bound> = points.into_iter().map(bound).collect();
+        let most = i64::try_from(sql::one_more(page)).unwrap_or(i64::MAX);
+        let (from, to) = (wanted.from.as_millis(), wanted.to.as_millis());
+        let values = [as_json(&bounds), from.into(), to.into(), most.into()];
+        let text = self.page_text(wanted.newest_first, within_text());
+        let statement = self.asked_of(org, wanted.unit, text, values);
+        let rows = reading::Entity::find().from_raw_sql(statement).all(&asked).await?;
         let items = rows.into_iter().map(StoredReading::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(cursor::cut(items, page, |stored| cursor::of_reading(&stored.reading.key())))
     }
+
+    /// As many readings of each point as the page may have, of which the first make it.
+    fn page_text(&self, newest_first: bool, within: &str) -> String {
+        let (past, way) = if newest_first { ("<", "DESC") } else { (">", "ASC") };
+        let points = self.point_table();
+        let of_point = format!(
+            "unit_id = $2 AND {within} AND source_id = point.source AND channel = point.name
+                AND (recorded_at, sequence) {past} (point.at, point.nth)"
+        );
+        let order = format!(
+            "ORDER BY recorded_at {way}, source_id {way}, channel {way}, sequence {way} LIMIT $6"
+        );
+        match self.pools {
+            // the instants stand beside the pair so that months out of the span are left out
+            Pools::Postgres { .. } => format!(
+                "SELECT found.* FROM {points}, LATERAL (
+                    SELECT readings.* FROM readings
+                    WHERE {of_point} AND recorded_at >= $4 AND recorded_at < $5 AND recorded_at {past}= point.at
+                    ORDER BY recorded_at {way}, sequence {way} LIMIT $6
+                ) AS found {order}"
+            ),
+            Pools::Sqlite { .. } => {
+                let last = if newest_first { "recorded_at >= $4" } else { "recorded_at < $5" };
+                // the index is entered by one bound a side: another beside it would be tried on row after row
+                let (up_to, end) = if newest_first { (">=", "$4") } else { ("<=", "$5 - 1") };
+                format!(
+                    "SELECT readings.* FROM {points} CROSS JOIN readings
+                    WHERE {of_point} AND recorded_at {up_to} COALESCE((
+                        SELECT recorded_at FROM readings WHERE {of_point} AND {last}
+                        ORDER BY recorded_at {way}, sequence {way} LIMIT 1 OFFSET $6
+                    ), {end}) {order}"
+                )
+            }
+        }
+    }
 }
 
-/// True of readings past `key` in the order of (`recorded_at`, source, channel, sequence).
-fn is_after(key: &ReadingKey) -> Condition {
-    use reading::Column::{Channel, RecordedAt, Sequence, SourceId};
-    let (at, source, channel) =
-        (key.recorded_at.as_millis(), key.point.source.0, key.point.channel.as_str());
-    let same_instant = Condition::all().add(RecordedAt.eq(at));
-    let same_source = same_instant.clone().add(SourceId.eq(source));
-    let same_channel = same_source.clone().add(Channel.eq(channel));
-    Condition::any()
-        .add(RecordedAt.gt(at))
-        .add(same_instant.add(SourceId.gt(source)))
-        .add(same_source.add(Channel.gt(channel)))
-        .add(same_channel.add(Sequence.gt(key.sequence)))
+/// Past which of a point's readings those begin that are wanted and come after the cursor, in the order of (instant,
+/// point, sequence) or against it.
+fn bound(point: Point, after: Option<&ReadingKey>, wanted: &ReadingFilter) -> Bound {
+    const LEAST: i64 = -2;
+    const MOST: i64 = i64::MAX;
+    let past = |after: &ReadingKey| {
+        let sequence = match point.cmp(&after.point) {
+            Ordering::Equal => after.sequence,
+            // of the same instant, all or none
+            Ordering::Greater => LEAST,
+            Ordering::Less => MOST,
+        };
+        (after.recorded_at.as_millis(), sequence)
+    };
+    let after = after.map(past);
+    let place = if wanted.newest_first {
+        let end = (wanted.to.as_millis(), LEAST);
+        after.map_or(end, |after| after.min(end))
+    } else {
+        let begin = (wanted.from.as_millis(), LEAST);
+        after.map_or(begin, |after| after.max(begin))
+    };
+    (point, place)
 }

@@ -1,16 +1,70 @@
 //! The records of the store as its callers see them: typed ids, whole milliseconds, no database types.
 
+mod accounts;
+mod alerts;
+mod audit;
+mod contacts;
+mod extracts;
+mod history;
 mod load;
 mod radio;
+mod readings;
+mod recorded;
+mod rules;
+mod sensors;
+mod tenancy;
+mod tree;
 
-pub use load::{LoadedSite, LoadedUnit};
-pub use radio::{KeptUplink, TtnConnection, UnclaimedDevice, Uplink};
-
-use hub_domain::{
-    AlertEventKind, AlertId, AlertKind, AlertStatus, AreaId, DeviceId, KeyId, Layer, MilliCelsius,
-    OrgId, Reading, RuleId, RuleLayer, Severity, SiteId, Timestamp, UnitId, UserId,
+pub use accounts::{
+    Account, Impersonation, Joiner, LinkPurpose, NewImpersonation, NewTenant, OpenInvitation,
+    Renewal, Secret, Standing, Subject, Totp,
 };
-use uuid::Uuid;
+pub use alerts::{AlertEventRecord, AlertFilter, AlertRecord};
+pub use audit::{Actor, AuditEntry, AuditFilter};
+pub use contacts::{
+    Channel, Contact, EffectivePolicy, NotificationPolicy, Plan, QuietHours, Repeat, Step,
+};
+pub use extracts::{ExtractFilter, PlaceNames};
+pub use history::StatusInterval;
+pub use load::{LoadedSite, LoadedUnit};
+pub use radio::{KeptUplink, Settled, TtnConnection, UnclaimedDevice, Uplink};
+pub use readings::{Bucket, ReadingFilter, Series};
+pub use recorded::{
+    AlertAside, CorrectiveAction, DoorChange, DoorEvent, MaintenanceWindow, ManualLog,
+    RecordFilter, WindowFilter, WindowKind,
+};
+pub use rules::{AlertRule, RuleVersion};
+pub use sensors::{
+    Assignment, AssignmentRecord, Calibration, CalibrationEdit, DeviceChore, DeviceDuties,
+    DeviceEdit, DeviceFilter, Gateway, GatewayEdit, NewCalibration, NewGateway, Sensor, UnitChore,
+    UnitDuty,
+};
+pub use tenancy::{
+    Erasure, InspectorLink, Invitation, InvitationFilter, InvitationState, Member,
+    NewInspectorLink, NewInvitation,
+};
+
+use hub_domain::{AreaId, DeviceId, KeyId, OrgId, Reading, SiteId, Timestamp, UnitId, UserId};
+
+pub use tree::{EditedUnit, SiteEdit, UnitEdit, UnitFilter};
+
+/// How an object was edited since it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edition {
+    /// Rises with each edit, from 1.
+    pub version: i64,
+    /// The last edit.
+    pub updated_at: Option<Timestamp>,
+    /// Since when it is taken away.
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl Default for Edition {
+    /// One that was just made.
+    fn default() -> Self {
+        Self { version: 1, updated_at: None, deleted_at: None }
+    }
+}
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +75,8 @@ pub struct Organization {
     pub name: String,
     /// Since when.
     pub created_at: Timestamp,
+    /// How it was edited.
+    pub edition: Edition,
 }
 
 /// A person who may sign in.
@@ -102,8 +158,12 @@ pub struct Site {
     pub name: String,
     /// Its IANA time zone.
     pub timezone: String,
+    /// Whether an alert is resolved by hand only with a corrective action.
+    pub requires_corrective_action: bool,
     /// Since when.
     pub created_at: Timestamp,
+    /// How it was edited.
+    pub edition: Edition,
 }
 
 /// A part of a site.
@@ -119,6 +179,8 @@ pub struct Area {
     pub name: String,
     /// Since when.
     pub created_at: Timestamp,
+    /// How it was edited.
+    pub edition: Edition,
 }
 
 /// A watched cooler, freezer or room, as configured.
@@ -138,6 +200,8 @@ pub struct UnitRecord {
     pub preset: Option<String>,
     /// Since when.
     pub created_at: Timestamp,
+    /// How it was edited.
+    pub edition: Edition,
 }
 
 /// A sensor.
@@ -157,6 +221,8 @@ pub struct Device {
     pub model: Option<String>,
     /// Since when.
     pub created_at: Timestamp,
+    /// How it was edited.
+    pub edition: Edition,
 }
 
 /// A key for ingest.
@@ -172,93 +238,27 @@ pub struct ApiKey {
     pub name: String,
     /// SHA-256 of the secret half.
     pub secret_hash: [u8; 32],
+    /// The secret before, while it is still taken.
+    pub previous: Option<PreviousSecret>,
     /// Since when.
     pub created_at: Timestamp,
     /// Since when it is refused.
     pub revoked_at: Option<Timestamp>,
     /// About when it was last used; kept in whole minutes, so that using it writes no hot row.
     pub last_used_at: Option<Timestamp>,
-}
-
-/// The rule of one scope.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlertRule {
-    /// Its id.
-    pub id: RuleId,
-    /// Its tenant.
-    pub org: OrgId,
-    /// Organization, site or unit.
-    pub scope: RuleLayer,
-    /// The id of the organization, site or unit.
-    pub scope_id: Uuid,
-    /// Rises with each edit.
+    /// Rises with each edit, from 1.
     pub version: i64,
-    /// What it says.
-    pub layer: Layer,
-    /// Since when.
-    pub created_at: Timestamp,
-    /// Last edit.
-    pub updated_at: Timestamp,
+    /// The last edit.
+    pub updated_at: Option<Timestamp>,
 }
 
-/// An alert as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlertRecord {
-    /// Its id.
-    pub id: AlertId,
-    /// Its tenant.
-    pub org: OrgId,
-    /// Its site.
-    pub site: SiteId,
-    /// Its unit.
-    pub unit: UnitId,
-    /// What it is about.
-    pub kind: AlertKind,
-    /// How bad.
-    pub severity: Severity,
-    /// Where it stands.
-    pub status: AlertStatus,
-    /// When the condition became true.
-    pub opened_at: Timestamp,
-    /// When it was last confirmed.
-    pub confirmed_at: Option<Timestamp>,
-    /// When acknowledged.
-    pub acknowledged_at: Option<Timestamp>,
-    /// By whom.
-    pub acknowledged_by: Option<UserId>,
-    /// When it was over.
-    pub resolved_at: Option<Timestamp>,
-    /// Who resolved it; `None` with `resolved_at` set means by itself.
-    pub resolved_by: Option<UserId>,
-    /// The temperature that opened it.
-    pub temperature: Option<MilliCelsius>,
-    /// The limit passed.
-    pub limit: Option<MilliCelsius>,
-    /// Farthest out.
-    pub peak: Option<MilliCelsius>,
-    /// The rules that judged its last event.
-    pub rule_version: i64,
-}
-
-/// One event of an alert as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlertEventRecord {
-    /// Position within the alert's history, from 0.
-    pub ordinal: i64,
-    /// What happened.
-    pub event: AlertEventKind,
-    /// When it became true.
-    pub at: Timestamp,
-    /// When it was written.
-    pub written_at: Timestamp,
-    /// Severity after it.
-    pub severity: Severity,
-    /// Who did it.
-    pub by: Option<UserId>,
-    /// Their words.
-    pub note: Option<String>,
-    /// Whether the unit's mode kept notifications back.
-    pub muted: bool,
+/// A secret that another has taken the place of, and that is taken for a while yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// SHA-256 of it.
+    pub hash: [u8; 32],
+    /// From then on it is refused.
+    pub until: Timestamp,
 }
 
 /// A stored reading with its flag.
@@ -279,6 +279,16 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// Whether things are there or taken away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Life {
+    /// They are there.
+    #[default]
+    Present,
+    /// They were taken away and can be brought back.
+    Deleted,
+}
+
 /// Which page is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageQuery {
@@ -286,19 +296,6 @@ pub struct PageQuery {
     pub limit: u16,
     /// [`Page::next`] of the page before.
     pub cursor: Option<String>,
-}
-
-/// Which alerts are wanted. Fields left out do not narrow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AlertFilter {
-    /// Of this unit.
-    pub unit: Option<UnitId>,
-    /// Of this site.
-    pub site: Option<SiteId>,
-    /// Of this kind.
-    pub kind: Option<AlertKind>,
-    /// In one of these states.
-    pub statuses: Vec<AlertStatus>,
 }
 
 /// A key pair that signs the hub's own tokens.
@@ -316,17 +313,6 @@ impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
     }
-}
-
-/// Who did something, for the audit log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// A person.
-    User(UserId),
-    /// An API key.
-    Key(KeyId),
-    /// The hub itself, or its command line.
-    Hub,
 }
 
 /// A sensor to be registered.
@@ -347,6 +333,8 @@ pub struct NewDevice {
 pub struct UpkeepReport {
     /// The partitions of readings that were made.
     pub partitions_created: Vec<String>,
+    /// How many keys of requests were forgotten.
+    pub keys_forgotten: u64,
 }
 
 /// How much there is of everything that is worth watching.
@@ -364,25 +352,4 @@ pub struct StoreCounts {
     pub unresolved_alerts: u64,
     /// Radio frames kept raw.
     pub undecoded_uplinks: u64,
-}
-
-/// Something that somebody did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// Its id; sorts by time.
-    pub id: Uuid,
-    /// The tenant.
-    pub org: OrgId,
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: Actor,
-    /// What, e.g. `site.created`.
-    pub action: String,
-    /// To what kind of thing.
-    pub object_kind: String,
-    /// To which.
-    pub object_id: Uuid,
-    /// More on it, a JSON object.
-    pub detail: String,
 }

@@ -1,24 +1,24 @@
-//! Alert rules and what they come to.
+//! Alert rules: what is said at each scope, and what it comes to.
 
 use std::sync::Arc;
 
 use hub_domain::{
-    Layer, OrgId, Rule, RuleId, RuleLayer, SiteId, Timestamp, UnitId, rule::Resolved,
+    Layer, OrgId, Rule, RuleField, RuleId, RuleLayer, SiteId, UnitId, rule::Resolved,
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, ExprTrait as _},
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, sea_query::Expr,
 };
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    Store, StoreError,
-    entity::{alert_rule, alert_rule_version, organization, site, unit},
+    By, Store, StoreError, cursor,
+    entity::{alert_rule, alert_rule_version, organization, unit},
     layers::{self, RuleBook},
-    open::ask,
-    records::{Actor, AlertRule, AuditEntry, Page, PageQuery, UnitRecord},
+    open::{ask, ask_database},
+    records::{AlertRule, Life, Page, PageQuery, RuleVersion, UnitRecord},
+    scope::{Scope, within},
     sql::{self, Sql},
 };
 
@@ -31,6 +31,83 @@ pub enum RuleScope {
     Site(SiteId),
     /// One.
     Unit(UnitId),
+}
+
+impl RuleScope {
+    /// The layer that is said there.
+    #[must_use]
+    pub const fn layer(self) -> RuleLayer {
+        match self {
+            Self::Organization(_) => RuleLayer::Organization,
+            Self::Site(_) => RuleLayer::Site,
+            Self::Unit(_) => RuleLayer::Unit,
+        }
+    }
+
+    /// The id of the organization, site or unit.
+    #[must_use]
+    pub const fn id(self) -> Uuid {
+        match self {
+            Self::Organization(id) => id.0,
+            Self::Site(id) => id.0,
+            Self::Unit(id) => id.0,
+        }
+    }
+}
+
+impl AlertRule {
+    /// Whose units it concerns.
+    #[must_use]
+    pub const fn of(&self) -> RuleScope {
+        match self.scope {
+            RuleLayer::Unit => RuleScope::Unit(UnitId(self.scope_id)),
+            RuleLayer::Site => RuleScope::Site(SiteId(self.scope_id)),
+            RuleLayer::Organization | RuleLayer::Preset | RuleLayer::Default => {
+                RuleScope::Organization(OrgId(self.scope_id))
+            }
+        }
+    }
+}
+
+/// Which rules are wanted. Fields left out do not narrow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleFilter {
+    /// Of organizations, sites or units.
+    pub scope: Option<RuleLayer>,
+    /// Of this one.
+    pub scope_id: Option<Uuid>,
+    /// Those that say something, or those that were taken away.
+    pub life: Life,
+}
+
+/// How a rule is edited: what is said anew, and what is said no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleEdit {
+    /// These fields are said, whatever was said of them before.
+    pub said: Layer,
+    /// Of these fields nothing is said any more: they are inherited.
+    pub unset: Vec<RuleField>,
+}
+
+/// What a unit is judged by, and who said so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectiveRule {
+    /// The organization's rule version.
+    pub version: i64,
+    /// The unit's preset.
+    pub preset: Option<String>,
+    /// Every field.
+    pub fields: Vec<Resolved>,
+    /// The rules of the scopes that the unit is in.
+    pub rules: Vec<AlertRule>,
+}
+
+impl EffectiveRule {
+    /// The rule that says what is said at that layer.
+    #[must_use]
+    pub fn rule_at(&self, layer: RuleLayer) -> Option<&AlertRule> {
+        self.rules.iter().find(|rule| rule.scope == layer)
+    }
 }
 
 impl Store {
@@ -46,11 +123,11 @@ impl Store {
         scope: RuleLayer,
         scope_id: Uuid,
         layer: Layer,
-        actor: Actor,
+        by: impl Into<By>,
     ) -> Result<(AlertRule, bool), StoreError> {
         let (id, at) = self.mint();
         let detail = json!({ "scope": scope.name(), "scopeId": scope_id.to_string(), "fields": layers::to_json(&layer) });
-        let entry = self.entry(org, actor, "alert_rule.put", "alert_rule", id, &detail);
+        let entry = self.entry(org, by, "alert_rule.created", "alert_rule", id, &detail);
         let rule = AlertRule {
             id: RuleId(id),
             org,
@@ -60,11 +137,12 @@ impl Store {
             layer,
             created_at: at,
             updated_at: at,
+            deleted_at: None,
         };
         ask!(self, put_rule(rule, entry))
     }
 
-    /// The rule.
+    /// The rule, taken away or not.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -76,11 +154,16 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn rules(&self, org: OrgId, page: PageQuery) -> Result<Page<AlertRule>, StoreError> {
-        ask!(self, rules(org, &page))
+    pub async fn rules(
+        &self,
+        org: OrgId,
+        filter: RuleFilter,
+        page: PageQuery,
+    ) -> Result<Page<AlertRule>, StoreError> {
+        ask!(self, rules(org, &filter, &page))
     }
 
-    /// Every version of a rule, oldest first, the present one included.
+    /// What a rule said, newest first, what it says now included.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -88,20 +171,22 @@ impl Store {
         &self,
         org: OrgId,
         id: RuleId,
-    ) -> Result<Vec<AlertRule>, StoreError> {
-        ask!(self, rule_versions(org, id))
+        page: PageQuery,
+    ) -> Result<Page<RuleVersion>, StoreError> {
+        ask_database!(self, rule_versions(org, id, &page))
     }
 
-    /// What a unit is judged by, field by field, and the organization's rule version.
+    /// What a unit is judged by, field by field.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn effective_rule(
         &self,
-        org: OrgId,
+        scope: impl Into<Scope>,
         unit: UnitId,
-    ) -> Result<Option<(i64, Vec<Resolved>)>, StoreError> {
-        ask!(self, effective_rule(org, unit))
+    ) -> Result<Option<EffectiveRule>, StoreError> {
+        let scope = scope.into();
+        ask!(self, effective_rule(&scope, unit))
     }
 
     /// What every unit of a scope is judged by. Equal rules share one value.
@@ -117,80 +202,68 @@ impl Store {
 }
 
 impl Sql {
-    pub(crate) async fn put_rule(
-        &self,
-        mut rule: AlertRule,
-        mut entry: AuditEntry,
-    ) -> Result<(AlertRule, bool), StoreError> {
-        let change = self.begin().await?;
-        // nobody else edits rules or makes units of this organization until this change ends
-        let organization =
-            organization::Entity::find_by_id(rule.org.0).lock_exclusive().one(&change).await?;
-        organization.ok_or(StoreError::NotFound)?;
-        need_scope(&change, &rule).await?;
-        let mut book = rule_book(&change, &[rule.org]).await?;
-        book.say(rule.scope_id, rule.layer.clone());
-        units_below(&change, &rule).await?.iter().try_for_each(|unit| book.check(unit))?;
-        let before = rule_at(&change, &rule).await?;
-        if let Some(before) = &before {
-            (rule.id, rule.version, rule.created_at) =
-                (before.id, before.version + 1, before.created_at);
-            entry.object_id = before.id.0;
-        }
-        write_rule(&change, &rule, before.is_none()).await?;
-        sql::audit(&change, &entry).await?;
-        change.commit().await?;
-        Ok((rule, before.is_none()))
-    }
-
     pub(crate) async fn rule(
         &self,
         org: OrgId,
         id: RuleId,
     ) -> Result<Option<AlertRule>, StoreError> {
-        let of_org =
-            alert_rule::Entity::find_by_id(id.0).filter(alert_rule::Column::OrgId.eq(org.0));
-        of_org.one(&self.db).await?.map(AlertRule::try_from).transpose()
+        let of_org = within(alert_rule::Column::OrgId, org);
+        let wanted = alert_rule::Entity::find_by_id(id.0).filter(of_org);
+        wanted.one(&self.of(org).await?).await?.map(AlertRule::try_from).transpose()
     }
 
     pub(crate) async fn rules(
         &self,
         org: OrgId,
+        filter: &RuleFilter,
         page: &PageQuery,
     ) -> Result<Page<AlertRule>, StoreError> {
-        let query = alert_rule::Entity::find().filter(alert_rule::Column::OrgId.eq(org.0));
-        self.page(query, alert_rule::Column::Id, |row| row.id, page).await
+        let wanted = Condition::all()
+            .add(within(alert_rule::Column::OrgId, org))
+            .add_option(filter.scope.map(|scope| alert_rule::Column::Scope.eq(scope.name())))
+            .add_option(filter.scope_id.map(|id| alert_rule::Column::ScopeId.eq(id)));
+        self.all_kept::<alert_rule::Entity, _>(org, wanted, filter.life, page).await
     }
 
     pub(crate) async fn rule_versions(
         &self,
         org: OrgId,
         id: RuleId,
-    ) -> Result<Vec<AlertRule>, StoreError> {
-        let Some(rule) = self.rule(org, id).await? else { return Ok(Vec::new()) };
-        let versions =
-            alert_rule_version::Entity::find().filter(alert_rule_version::Column::RuleId.eq(id.0));
-        let rows = versions.order_by_asc(alert_rule_version::Column::Version).all(&self.db).await?;
-        let version = |row: alert_rule_version::Model| {
-            let updated_at = Timestamp::from_millis(row.updated_at);
-            Ok(AlertRule {
-                version: row.version,
-                layer: layers::from_json(&row.layer)?,
-                updated_at,
-                ..rule.clone()
-            })
-        };
-        rows.into_iter().map(version).collect()
+        page: &PageQuery,
+    ) -> Result<Page<RuleVersion>, StoreError> {
+        use alert_rule_version::Column;
+        let before = cursor::text_after(page)?.map(|text| text.parse::<i64>());
+        let before = before.transpose().map_err(|_| StoreError::BadCursor)?;
+        let wanted = Condition::all()
+            .add(within(Column::OrgId, org))
+            .add(Column::RuleId.eq(id.0))
+            .add_option(before.map(|before| Column::Version.lt(before)));
+        let rows = alert_rule_version::Entity::find()
+            .filter(wanted)
+            .order_by_desc(Column::Version)
+            .limit(sql::one_more(page));
+        let rows = rows.all(&self.of(org).await?).await?;
+        sql::records(cursor::cut(rows, page, |row| cursor::of_text(&row.version.to_string())))
     }
 
     pub(crate) async fn effective_rule(
         &self,
-        org: OrgId,
+        scope: &Scope,
         unit: UnitId,
-    ) -> Result<Option<(i64, Vec<Resolved>)>, StoreError> {
-        let Some(unit) = self.unit(org, unit).await? else { return Ok(None) };
-        let version = rules_version(&self.db, org).await?;
-        Ok(Some((version, rule_book(&self.db, &[org]).await?.explain(&unit))))
+    ) -> Result<Option<EffectiveRule>, StoreError> {
+        let Some(unit) = self.unit(scope, unit).await? else { return Ok(None) };
+        let asked = self.of(scope.org).await?;
+        let version = rules_version(&asked, scope.org).await?;
+        let scopes = [unit.id.0, unit.site.0, unit.org.0];
+        let above = alert_rule::Entity::find()
+            .filter(within(alert_rule::Column::OrgId, scope.org))
+            .filter(alert_rule::Column::DeletedAt.is_null())
+            .filter(alert_rule::Column::ScopeId.is_in(scopes));
+        let rules = above.all(&asked).await?.into_iter().map(AlertRule::try_from);
+        let rules: Vec<AlertRule> = rules.collect::<Result<_, _>>()?;
+        let said = rules.iter().map(|rule| (rule.scope_id, rule.layer.clone()));
+        let fields = RuleBook::new(said).explain(&unit);
+        Ok(Some(EffectiveRule { version, preset: unit.preset, fields, rules }))
     }
 
     pub(crate) async fn rules_of(
@@ -230,75 +303,11 @@ async fn rules_version(db: &impl ConnectionTrait, org: OrgId) -> Result<i64, Sto
     row.map(|row| row.rules_version).ok_or(StoreError::NotFound)
 }
 
-async fn need_scope(change: &DatabaseTransaction, rule: &AlertRule) -> Result<(), StoreError> {
-    let (org, id) = (rule.org.0, rule.scope_id);
-    let is_there = match rule.scope {
-        RuleLayer::Organization => id == org,
-        RuleLayer::Site => {
-            let site = site::Entity::find_by_id(id).filter(site::Column::OrgId.eq(org));
-            site.filter(site::Column::DeletedAt.is_null()).one(change).await?.is_some()
-        }
-        RuleLayer::Unit => {
-            let unit = unit::Entity::find_by_id(id).filter(unit::Column::OrgId.eq(org));
-            unit.filter(unit::Column::DeletedAt.is_null()).one(change).await?.is_some()
-        }
-        RuleLayer::Preset | RuleLayer::Default => false,
-    };
-    if is_there { Ok(()) } else { Err(StoreError::NotFound) }
-}
-
-async fn units_below(
-    change: &DatabaseTransaction,
-    rule: &AlertRule,
-) -> Result<Vec<UnitRecord>, StoreError> {
-    let column = match rule.scope {
-        RuleLayer::Unit => unit::Column::Id,
-        RuleLayer::Site => unit::Column::SiteId,
-        RuleLayer::Organization | RuleLayer::Preset | RuleLayer::Default => unit::Column::OrgId,
-    };
-    units_where(change, column.eq(rule.scope_id)).await
-}
-
-async fn units_where(
+pub(crate) async fn units_where(
     db: &impl ConnectionTrait,
     is_meant: Expr,
 ) -> Result<Vec<UnitRecord>, StoreError> {
     let live = unit::Entity::find().filter(is_meant).filter(unit::Column::DeletedAt.is_null());
     let rows = live.order_by_asc(unit::Column::Id).all(db).await?;
     rows.into_iter().map(UnitRecord::try_from).collect()
-}
-
-async fn rule_at(
-    change: &DatabaseTransaction,
-    rule: &AlertRule,
-) -> Result<Option<AlertRule>, StoreError> {
-    let of_org = alert_rule::Entity::find().filter(alert_rule::Column::OrgId.eq(rule.org.0));
-    let row = of_org.filter(alert_rule::Column::ScopeId.eq(rule.scope_id)).one(change).await?;
-    row.map(AlertRule::try_from).transpose()
-}
-
-async fn write_rule(
-    change: &DatabaseTransaction,
-    rule: &AlertRule,
-    is_new: bool,
-) -> Result<(), StoreError> {
-    let row = alert_rule::ActiveModel::from(rule);
-    if is_new {
-        alert_rule::Entity::insert(row).exec_without_returning(change).await?;
-    } else {
-        let update =
-            alert_rule::Entity::update_many().set(row).filter(alert_rule::Column::Id.eq(rule.id.0));
-        update.exec(change).await?;
-    }
-    let version = alert_rule_version::ActiveModel::from(rule);
-    alert_rule_version::Entity::insert(version).exec_without_returning(change).await?;
-    organization::Entity::update_many()
-        .col_expr(
-            organization::Column::RulesVersion,
-            Expr::col(organization::Column::RulesVersion).add(1),
-        )
-        .filter(organization::Column::Id.eq(rule.org.0))
-        .exec(change)
-        .await?;
-    Ok(())
 }

@@ -1,15 +1,16 @@
-//! The readings that were judged after a checkpoint.
+//! The readings that were judged after a checkpoint, and the newest of points that no checkpoint holds any more.
 
 use std::{collections::HashMap, fmt::Write as _};
 
-use hub_domain::{PointState, Reading, UnitId};
+use hub_domain::{Point, PointState, Reading, UnitId};
 use sqlx::{PgPool, SqlitePool};
 use uuid::Uuid;
 
 use crate::{
-    StoreError,
+    Store, StoreError,
+    open::ask,
     reading_row::{postgres_reading, reading_columns, sqlite_reading},
-    sql::Pools,
+    sql::{Pools, Sql},
 };
 
 /// How many points are asked for at a time.
@@ -39,6 +40,61 @@ const SQLITE: &str = concat!(
         AND (recorded_at, sequence) > (point.value ->> 3, point.value ->> 4)
         AND NOT is_late"
 );
+
+const NEWEST_POSTGRES: &str = concat!(
+    "SELECT ",
+    reading_columns!(),
+    " FROM readings WHERE unit_id = $1 AND source_id = $2 AND channel = $3 AND NOT is_late
+    ORDER BY recorded_at DESC, sequence DESC LIMIT 1"
+);
+
+const NEWEST_SQLITE: &str = concat!(
+    "SELECT ",
+    reading_columns!(),
+    " FROM readings WHERE unit_id = ?1 AND source_id = ?2 AND channel = ?3 AND NOT is_late
+    ORDER BY recorded_at DESC, sequence DESC LIMIT 1"
+);
+
+impl Store {
+    /// The newest judged reading of each of `points` of a unit that has one. What else was said is committed by then:
+    /// only the unit's own actor asks.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn newest_judged(
+        &self,
+        unit: UnitId,
+        points: &[Point],
+    ) -> Result<Vec<Reading>, StoreError> {
+        ask!(self, newest_judged(unit, points))
+    }
+}
+
+impl Sql {
+    pub(crate) async fn newest_judged(
+        &self,
+        unit: UnitId,
+        points: &[Point],
+    ) -> Result<Vec<Reading>, StoreError> {
+        let mut found = Vec::new();
+        for Point { source, channel } in points {
+            let newest = match &self.pools {
+                Pools::Postgres { pool, .. } => {
+                    let newest = sqlx::query(NEWEST_POSTGRES).bind(unit.0).bind(source.0);
+                    let newest = newest.bind(channel.as_str()).fetch_optional(pool).await?;
+                    newest.as_ref().map(postgres_reading).transpose()?
+                }
+                Pools::Sqlite { readers, .. } => {
+                    let newest = sqlx::query(NEWEST_SQLITE).bind(unit.0).bind(source.0);
+                    let newest = newest.bind(channel.as_str()).fetch_optional(readers).await?;
+                    newest.as_ref().map(sqlite_reading).transpose()?
+                }
+            };
+            found.extend(newest.map(|(_, reading)| reading));
+        }
+        Ok(found)
+    }
+}
 
 /// Points whose readings after their newest are asked for. A point that a checkpoint has not seen has none: its
 /// first reading made a checkpoint.

@@ -2,10 +2,12 @@
 
 use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
 
+use hub_domain::OrgId;
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Select, SqliteTransactionMode, SqlxPostgresConnector,
-    SqlxSqliteConnector, TransactionOptions, TransactionTrait as _,
+    ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
+    EntityTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, Statement,
+    TransactionOptions, TransactionTrait as _,
 };
 use sqlx::{
     Connection as _, Executor as _, PgConnection, PgPool, SqlitePool,
@@ -18,6 +20,7 @@ use crate::{
     OpenError, StoreError, cursor,
     mint::Mint,
     records::{AuditEntry, Page, PageQuery},
+    requests,
     writer::Writer,
 };
 
@@ -29,18 +32,24 @@ const BUSY_WITHIN: Duration = Duration::from_secs(5);
 
 /// A store in a database.
 pub(crate) struct Sql {
-    /// For questions.
+    /// For questions across organizations.
     pub(crate) db: DatabaseConnection,
-    /// For changes: on SQLite its one writing connection.
+    /// For questions within one. On PostgreSQL as a role that sees no other's rows.
+    fenced: DatabaseConnection,
+    /// For changes across organizations: on SQLite its one writing connection.
     changes: DatabaseConnection,
+    /// For changes within one.
+    fenced_changes: DatabaseConnection,
     pub(crate) pools: Pools,
     pub(crate) writer: Writer,
+    /// Held by who erases: one organization goes at a time.
+    pub(crate) erasing: tokio::sync::Mutex<()>,
 }
 
 /// The pools below.
 #[derive(Clone)]
 pub(crate) enum Pools {
-    Postgres { pool: PgPool, options: Box<PgConnectOptions> },
+    Postgres { pool: PgPool, fenced: PgPool, options: Box<PgConnectOptions> },
     Sqlite { readers: SqlitePool, writer: SqlitePool, file: PathBuf },
 }
 
@@ -55,17 +64,21 @@ impl Sql {
             .map_err(|error| OpenError::BadUrl(error.to_string()))?;
         let options = options.application_name("freshtrack-hub");
         check_postgres(&options).await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections.max(2))
-            .acquire_timeout(ACQUIRE_WITHIN)
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(PIN_DURABILITY).await.map(drop) })
-            })
-            .connect_lazy_with(options.clone());
+        let pool = postgres_pool(max_connections.max(4) / 2, &options, AS_WRITER);
+        let fenced = postgres_pool(max_connections.max(2), &options, AS_API);
         let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+        let behind = SqlxPostgresConnector::from_sqlx_postgres_pool(fenced.clone());
         let writer = Writer::on_postgres(&options, &mint);
-        let pools = Pools::Postgres { pool, options: Box::new(options) };
-        Ok(Self { changes: db.clone(), db, pools, writer })
+        let pools = Pools::Postgres { pool, fenced, options: Box::new(options) };
+        Ok(Self {
+            changes: db.clone(),
+            db,
+            fenced_changes: behind.clone(),
+            fenced: behind,
+            pools,
+            writer,
+            erasing: tokio::sync::Mutex::default(),
+        })
     }
 
     /// Opens a SQLite file, which is made if it is not there.
@@ -89,16 +102,56 @@ impl Sql {
         let db = SqlxSqliteConnector::from_sqlx_sqlite_pool(readers.clone());
         let changes = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer.clone());
         let queue = Writer::on_sqlite(writer.clone(), mint);
-        Ok(Self { db, changes, pools: Pools::Sqlite { readers, writer, file }, writer: queue })
+        Ok(Self {
+            fenced: db.clone(),
+            db,
+            fenced_changes: changes.clone(),
+            changes,
+            pools: Pools::Sqlite { readers, writer, file },
+            writer: queue,
+            erasing: tokio::sync::Mutex::default(),
+        })
     }
 
-    /// Begins a change. What it reads stays so until it ends.
+    /// Begins a change across organizations. What it reads stays so until it ends.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        self.begin_on(&self.changes).await
+    }
+
+    /// Begins a change within one organization.
+    pub(crate) async fn begin_of(&self, org: OrgId) -> Result<DatabaseTransaction, StoreError> {
+        let change = self.begin_on(&self.fenced_changes).await?;
+        self.fence(&change, org).await?;
+        Ok(change)
+    }
+
+    /// Begins to ask within one organization. All that is asked is of one instant on SQLite.
+    pub(crate) async fn of(&self, org: OrgId) -> Result<DatabaseTransaction, StoreError> {
+        let asked = self.fenced.begin().await?;
+        self.fence(&asked, org).await?;
+        Ok(asked)
+    }
+
+    async fn begin_on(&self, db: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
         let sqlite_transaction_mode =
             matches!(self.pools, Pools::Sqlite { .. }).then_some(SqliteTransactionMode::Immediate);
         let options =
             TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
-        Ok(self.changes.begin_with_options(options).await?)
+        Ok(db.begin_with_options(options).await?)
+    }
+
+    /// Names the organization whose rows the database shows to this transaction. Without it, it shows none.
+    async fn fence(&self, asked: &DatabaseTransaction, org: OrgId) -> Result<(), StoreError> {
+        if let Pools::Postgres { .. } = self.pools {
+            let name = "SELECT set_config('hub.org_id', $1, TRUE)";
+            let name = Statement::from_sql_and_values(
+                DatabaseBackend::Postgres,
+                name,
+                [org.0.to_string().into()],
+            );
+            asked.execute_raw(name).await?;
+        }
+        Ok(())
     }
 
     /// The connections that may write, for single statements.
@@ -110,49 +163,48 @@ impl Sql {
     pub(crate) async fn close(&self) {
         self.writer.close().await;
         match &self.pools {
-            Pools::Postgres { pool, .. } => pool.close().await,
+            Pools::Postgres { pool, fenced, .. } => {
+                pool.close().await;
+                fenced.close().await;
+            }
             Pools::Sqlite { readers, writer, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
         }
     }
+}
 
-    /// A page of `query` in order of `id`.
-    pub(crate) async fn page<E, R>(
-        &self,
-        query: Select<E>,
-        id: E::Column,
-        id_of: impl Fn(&E::Model) -> Uuid + Send,
-        page: &PageQuery,
-    ) -> Result<Page<R>, StoreError>
-    where
-        E: EntityTrait,
-        R: TryFrom<E::Model, Error = StoreError>,
-    {
-        let after = cursor::id_after(page)?;
-        let query = after.into_iter().fold(query, |query, after| query.filter(id.gt(after)));
-        let rows = query.order_by_asc(id).limit(one_more(page)).all(&self.db).await?;
-        records(cursor::cut(rows, page, |row| cursor::of_id(id_of(row))))
-    }
+/// In which order a page is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Oldest first.
+    Up,
+    /// Newest first.
+    Down,
+}
 
-    /// A page of `query` in reverse order of `id`.
-    pub(crate) async fn page_back<E, R>(
-        &self,
-        query: Select<E>,
-        id: E::Column,
-        id_of: impl Fn(&E::Model) -> Uuid + Send,
-        page: &PageQuery,
-    ) -> Result<Page<R>, StoreError>
-    where
-        E: EntityTrait,
-        R: TryFrom<E::Model, Error = StoreError>,
-    {
-        let before = cursor::id_after(page)?;
-        let query = before.into_iter().fold(query, |query, before| query.filter(id.lt(before)));
-        let rows = query.order_by_desc(id).limit(one_more(page)).all(&self.db).await?;
-        records(cursor::cut(rows, page, |row| cursor::of_id(id_of(row))))
-    }
+/// A page of `query` by `id`.
+pub(crate) async fn page<E, R>(
+    db: &impl ConnectionTrait,
+    query: Select<E>,
+    id: E::Column,
+    order: Order,
+    id_of: impl Fn(&E::Model) -> Uuid + Send,
+    page: &PageQuery,
+) -> Result<Page<R>, StoreError>
+where
+    E: EntityTrait,
+    R: TryFrom<E::Model, Error = StoreError>,
+{
+    let from = cursor::id_after(page)?;
+    let (query, from) = match order {
+        Order::Up => (query.order_by_asc(id), from.map(|from| id.gt(from))),
+        Order::Down => (query.order_by_desc(id), from.map(|from| id.lt(from))),
+    };
+    let query = from.into_iter().fold(query, |query, from| query.filter(from));
+    let rows = query.limit(one_more(page)).all(db).await?;
+    records(cursor::cut(rows, page, |row| cursor::of_id(id_of(row))))
 }
 
 /// How many rows tell whether there is another page.
@@ -168,7 +220,7 @@ pub(crate) fn records<M, R: TryFrom<M, Error = StoreError>>(
     Ok(Page { items, next: page.next })
 }
 
-/// Writes an audit row within a change.
+/// Writes an audit row within a change, and keeps the key of the request that made it, if it has one.
 pub(crate) async fn audit(
     change: &DatabaseTransaction,
     entry: &AuditEntry,
@@ -177,8 +229,42 @@ pub(crate) async fn audit(
     audit_entry::Entity::insert(audit_entry::ActiveModel::from(entry))
         .exec_without_returning(change)
         .await?;
+    match &entry.request {
+        Some(key) => requests::keep(change, key, entry).await,
+        None => Ok(()),
+    }
+}
+
+/// Writes several audit rows within a change.
+pub(crate) async fn audit_all(
+    change: &DatabaseTransaction,
+    entries: &[AuditEntry],
+) -> Result<(), StoreError> {
+    for entry in entries {
+        audit(change, entry).await?;
+    }
     Ok(())
 }
+
+/// Connections as one of the hub's two roles.
+fn postgres_pool(connections: u32, options: &PgConnectOptions, role: &'static str) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_WITHIN)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(PIN_DURABILITY).await?;
+                connection.execute(role).await.map(drop)
+            })
+        })
+        .connect_lazy_with(options.clone())
+}
+
+/// Makes a connection work as the role that answers people: it sees the rows of one organization.
+const AS_API: &str = "SET ROLE hub_api";
+
+/// Makes a connection work as the role whose transactions span organizations.
+pub(crate) const AS_WRITER: &str = "SET ROLE hub_writer";
 
 fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()

@@ -1,17 +1,22 @@
 //! Organizations and their members.
 
+use std::collections::HashSet;
+
 use hub_domain::{OrgId, UserId};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::{
-    Store, StoreError,
+    By, Store, StoreError,
+    devices::CHUNK,
     entity::{self, membership, organization},
     open::ask,
-    records::{Actor, AuditEntry, Membership, Organization, Role},
+    records::{Actor, AuditEntry, Edition, Life, Membership, Organization, Role},
     sql::{self, Sql},
 };
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, sea_query::OnConflict,
+    ColumnTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _, OnConflict, Query, SimpleExpr},
 };
 
 impl Store {
@@ -22,17 +27,18 @@ impl Store {
     pub async fn create_organization(
         &self,
         name: &str,
-        actor: Actor,
+        by: impl Into<By>,
     ) -> Result<Organization, StoreError> {
         let (id, created_at) = self.mint();
-        let organization = Organization { id: OrgId(id), name: name.to_owned(), created_at };
+        let (name, edition) = (name.to_owned(), Edition::default());
+        let organization = Organization { id: OrgId(id), name, created_at, edition };
         let entry = self.entry(
             organization.id,
-            actor,
+            by,
             "organization.created",
             "organization",
             id,
-            &json!({ "name": name }),
+            &json!({ "name": organization.name }),
         );
         ask!(self, insert_organization(&organization, &entry))?;
         Ok(organization)
@@ -78,7 +84,19 @@ impl Store {
         ask!(self, memberships(user))
     }
 
-    /// What a person may do in an organization.
+    /// Those of `pairs` whose person is in the organization with this role or a higher one, all asked for at once.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn members_among(
+        &self,
+        pairs: &[(UserId, OrgId)],
+        least: Role,
+    ) -> Result<HashSet<(UserId, OrgId)>, StoreError> {
+        ask!(self, members_among(pairs, least))
+    }
+
+    /// What a person may do in an organization; `None` also where it was deleted.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -93,7 +111,7 @@ impl Sql {
         organization: &Organization,
         entry: &AuditEntry,
     ) -> Result<(), StoreError> {
-        let change = self.begin().await?;
+        let change = self.begin_of(organization.id).await?;
         let row = organization::ActiveModel::from(organization);
         organization::Entity::insert(row).exec_without_returning(&change).await?;
         sql::audit(&change, entry).await?;
@@ -104,7 +122,7 @@ impl Sql {
         &self,
         org: OrgId,
     ) -> Result<Option<Organization>, StoreError> {
-        let row = organization::Entity::find_by_id(org.0).one(&self.db).await?;
+        let row = organization::Entity::find_by_id(org.0).one(&self.of(org).await?).await?;
         row.map(Organization::try_from).transpose()
     }
 
@@ -115,17 +133,24 @@ impl Sql {
         role: Role,
         entry: &AuditEntry,
     ) -> Result<(), StoreError> {
+        use membership::Column::{UpdatedAt, Version};
         let row = membership::Model {
             org_id: org.0,
             user_id: user.0,
             role: role.name().to_owned(),
             created_at: entry.at.as_millis(),
+            version: 1,
+            updated_at: None,
         };
         let key = [membership::Column::OrgId, membership::Column::UserId];
-        let change = self.begin().await?;
+        let change = self.begin_of(org).await?;
         membership::Entity::insert(entity::insertable(row))
             .on_conflict(
-                OnConflict::columns(key).update_column(membership::Column::Role).to_owned(),
+                OnConflict::columns(key)
+                    .update_column(membership::Column::Role)
+                    .value(Version, Expr::col((membership::Entity, Version)).add(1))
+                    .value(UpdatedAt, Expr::val(entry.at.as_millis()))
+                    .to_owned(),
             )
             .exec_without_returning(&change)
             .await?;
@@ -139,7 +164,7 @@ impl Sql {
         user: UserId,
         entry: &AuditEntry,
     ) -> Result<(), StoreError> {
-        let change = self.begin().await?;
+        let change = self.begin_of(org).await?;
         let gone = membership::Entity::delete_by_id((org.0, user.0)).exec(&change).await?;
         if gone.rows_affected > 0 {
             sql::audit(&change, entry).await?;
@@ -148,10 +173,22 @@ impl Sql {
     }
 
     pub(crate) async fn memberships(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
+        self.memberships_in(user, Life::Present).await
+    }
+
+    pub(crate) async fn memberships_in(
+        &self,
+        user: UserId,
+        life: Life,
+    ) -> Result<Vec<Membership>, StoreError> {
         let of_user = membership::Entity::find().filter(membership::Column::UserId.eq(user.0));
         let rows = of_user.order_by_asc(membership::Column::OrgId).all(&self.db).await?;
         let ids = rows.iter().map(|row| row.org_id);
         let of_ids = organization::Entity::find().filter(organization::Column::Id.is_in(ids));
+        let of_ids = match life {
+            Life::Present => of_ids.filter(organization::Column::DeletedAt.is_null()),
+            Life::Deleted => of_ids.filter(organization::Column::DeletedAt.is_not_null()),
+        };
         let organizations = of_ids.order_by_asc(organization::Column::Id).all(&self.db).await?;
         // both in order of the organization; one that came or went in between is left out
         let joined = organizations.into_iter().filter_map(|organization| {
@@ -169,7 +206,46 @@ impl Sql {
         org: OrgId,
         user: UserId,
     ) -> Result<Option<Role>, StoreError> {
-        let row = membership::Entity::find_by_id((org.0, user.0)).one(&self.db).await?;
+        let row = membership::Entity::find_by_id((org.0, user.0))
+            .filter(of_the_living(membership::Column::OrgId))
+            .one(&self.db)
+            .await?;
         row.map(|row| row.role()).transpose()
     }
+
+    pub(crate) async fn members_among(
+        &self,
+        pairs: &[(UserId, OrgId)],
+        least: Role,
+    ) -> Result<HashSet<(UserId, OrgId)>, StoreError> {
+        use membership::Column::{OrgId as Org, UserId as User};
+        let wanted: HashSet<(UserId, OrgId)> = pairs.iter().copied().collect();
+        let good = Role::ALL.into_iter().filter(|role| *role >= least).map(Role::name);
+        let mut found = HashSet::with_capacity(pairs.len());
+        for pairs in pairs.chunks(CHUNK) {
+            let rows: Vec<(Uuid, Uuid)> = membership::Entity::find()
+                .select_only()
+                .columns([User, Org])
+                .filter(User.is_in(pairs.iter().map(|(user, _)| user.0)))
+                .filter(membership::Column::Role.is_in(good.clone()))
+                .filter(of_the_living(Org))
+                .into_tuple()
+                .all(&self.db)
+                .await?;
+            found.extend(rows.into_iter().map(|(user, org)| (UserId(user), OrgId(org))));
+        }
+        found.retain(|pair| wanted.contains(pair));
+        Ok(found)
+    }
+}
+
+/// True of rows whose organization was not deleted, by their column of it.
+pub(crate) fn of_the_living<C: ColumnTrait>(org: C) -> SimpleExpr {
+    let living = Query::select()
+        .expr(Expr::val(1))
+        .from(organization::Entity)
+        .and_where(Expr::col(organization::Column::Id.as_column_ref()).eq(org.into_expr()))
+        .and_where(Expr::col(organization::Column::DeletedAt.as_column_ref()).is_null())
+        .to_owned();
+    Expr::exists(living)
 }

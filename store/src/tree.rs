@@ -4,16 +4,19 @@ use hub_domain::{AreaId, OrgId, SiteId, UnitId, UnitState};
 use serde_json::json;
 
 use crate::{
-    Store, StoreError, checkpoint,
+    By, Store, StoreError, checkpoint,
     devices::CHUNK,
     entity::{self, area, organization, site, site_owner, unit, unit_state},
+    kept::make_in,
     open::ask,
-    records::{Actor, Area, AuditEntry, Page, PageQuery, Site, UnitRecord},
+    records::{Area, AuditEntry, Edition, Life, Page, PageQuery, Site, UnitFilter, UnitRecord},
     rules::rule_book,
-    sql::{self, Sql},
+    scope::{Scope, within},
+    sql::{Pools, Sql},
 };
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    ColumnTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _, Func},
 };
 use uuid::Uuid;
 
@@ -27,7 +30,7 @@ impl Store {
         org: OrgId,
         name: &str,
         timezone: &str,
-        actor: Actor,
+        by: impl Into<By>,
     ) -> Result<Site, StoreError> {
         let (id, created_at) = self.mint();
         let site = Site {
@@ -35,9 +38,11 @@ impl Store {
             org,
             name: name.to_owned(),
             timezone: timezone.to_owned(),
+            requires_corrective_action: false,
             created_at,
+            edition: Edition::default(),
         };
-        let entry = self.entry(org, actor, "site.created", "site", id, &json!({ "name": name }));
+        let entry = self.entry(org, by, "site.created", "site", id, &json!({ "name": name }));
         ask!(self, insert_site(&site, &entry))?;
         Ok(site)
     }
@@ -46,8 +51,13 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn site(&self, org: OrgId, id: SiteId) -> Result<Option<Site>, StoreError> {
-        ask!(self, site(org, id))
+    pub async fn site(
+        &self,
+        scope: impl Into<Scope>,
+        id: SiteId,
+    ) -> Result<Option<Site>, StoreError> {
+        let scope = scope.into();
+        ask!(self, site(&scope, id))
     }
 
     /// The site, whosever it is: for channels, which check membership themselves.
@@ -62,8 +72,14 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn sites(&self, org: OrgId, page: PageQuery) -> Result<Page<Site>, StoreError> {
-        ask!(self, sites(org, &page))
+    pub async fn sites(
+        &self,
+        scope: impl Into<Scope>,
+        life: Life,
+        page: PageQuery,
+    ) -> Result<Page<Site>, StoreError> {
+        let scope = scope.into();
+        ask!(self, sites(&scope, life, &page))
     }
 
     /// Makes an area of a site.
@@ -75,11 +91,12 @@ impl Store {
         org: OrgId,
         site: SiteId,
         name: &str,
-        actor: Actor,
+        by: impl Into<By>,
     ) -> Result<Area, StoreError> {
         let (id, created_at) = self.mint();
-        let area = Area { id: AreaId(id), org, site, name: name.to_owned(), created_at };
-        let entry = self.entry(org, actor, "area.created", "area", id, &json!({ "name": name }));
+        let (name, edition) = (name.to_owned(), Edition::default());
+        let area = Area { id: AreaId(id), org, site, name, created_at, edition };
+        let entry = self.entry(org, by, "area.created", "area", id, &json!({ "name": area.name }));
         ask!(self, insert_area(&area, &entry))?;
         Ok(area)
     }
@@ -88,8 +105,13 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn area(&self, org: OrgId, id: AreaId) -> Result<Option<Area>, StoreError> {
-        ask!(self, area(org, id))
+    pub async fn area(
+        &self,
+        scope: impl Into<Scope>,
+        id: AreaId,
+    ) -> Result<Option<Area>, StoreError> {
+        let scope = scope.into();
+        ask!(self, area(&scope, id))
     }
 
     /// The areas of an organization or of one site.
@@ -98,11 +120,13 @@ impl Store {
     /// See [`StoreError`].
     pub async fn areas(
         &self,
-        org: OrgId,
+        scope: impl Into<Scope>,
         site: Option<SiteId>,
+        life: Life,
         page: PageQuery,
     ) -> Result<Page<Area>, StoreError> {
-        ask!(self, areas(org, site, &page))
+        let scope = scope.into();
+        ask!(self, areas(&scope, site, life, &page))
     }
 
     /// Makes a unit, with its state at version 0.
@@ -118,13 +142,15 @@ impl Store {
         area: Option<AreaId>,
         name: &str,
         preset: Option<&str>,
-        actor: Actor,
+        by: impl Into<By>,
     ) -> Result<UnitRecord, StoreError> {
         let (id, created_at) = self.mint();
         let (name, preset) = (name.to_owned(), preset.map(str::to_owned));
-        let unit = UnitRecord { id: UnitId(id), org, site, area, name, preset, created_at };
+        let edition = Edition::default();
+        let unit =
+            UnitRecord { id: UnitId(id), org, site, area, name, preset, created_at, edition };
         let detail = json!({ "name": unit.name, "preset": unit.preset });
-        let entry = self.entry(org, actor, "unit.created", "unit", id, &detail);
+        let entry = self.entry(org, by, "unit.created", "unit", id, &detail);
         ask!(self, insert_unit(&unit, &entry))?;
         Ok(unit)
     }
@@ -133,21 +159,28 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn unit(&self, org: OrgId, id: UnitId) -> Result<Option<UnitRecord>, StoreError> {
-        ask!(self, unit(org, id))
+    pub async fn unit(
+        &self,
+        scope: impl Into<Scope>,
+        id: UnitId,
+    ) -> Result<Option<UnitRecord>, StoreError> {
+        let scope = scope.into();
+        ask!(self, unit(&scope, id))
     }
 
-    /// The units of an organization or of one site.
+    /// The units of an organization, or those of them that `filter` wants.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn units(
         &self,
-        org: OrgId,
-        site: Option<SiteId>,
+        scope: impl Into<Scope>,
+        filter: impl Into<UnitFilter>,
+        life: Life,
         page: PageQuery,
     ) -> Result<Page<UnitRecord>, StoreError> {
-        ask!(self, units(org, site, &page))
+        let (scope, filter) = (scope.into(), filter.into());
+        ask!(self, units(&scope, &filter, life, &page))
     }
 
     /// The sites of those of `ids` that are units of the organization, in any order.
@@ -169,18 +202,20 @@ impl Sql {
         site: &Site,
         entry: &AuditEntry,
     ) -> Result<(), StoreError> {
-        let change = self.begin().await?;
-        site::Entity::insert(site::ActiveModel::from(site)).exec_without_returning(&change).await?;
+        let change = self.begin_of(site.org).await?;
+        make_in::<site::Entity>(&change, site.into(), "", entry.clone()).await?;
         let owner = site_owner::Model { site_id: site.id.0, org_id: site.org.0, owner_epoch: 0 };
         site_owner::Entity::insert(entity::insertable(owner))
             .exec_without_returning(&change)
             .await?;
-        sql::audit(&change, entry).await?;
         Ok(change.commit().await?)
     }
 
-    pub(crate) async fn site(&self, org: OrgId, id: SiteId) -> Result<Option<Site>, StoreError> {
-        Ok(self.find_site(id).await?.filter(|site| site.org == org))
+    pub(crate) async fn site(&self, scope: &Scope, id: SiteId) -> Result<Option<Site>, StoreError> {
+        let seen = scope.rows(site::Column::OrgId, site::Column::Id);
+        let live = site::Entity::find_by_id(id.0).filter(site::Column::DeletedAt.is_null());
+        let row = live.filter(seen).one(&self.of(scope.org).await?).await?;
+        row.map(Site::try_from).transpose()
     }
 
     pub(crate) async fn find_site(&self, id: SiteId) -> Result<Option<Site>, StoreError> {
@@ -193,12 +228,12 @@ impl Sql {
 
     pub(crate) async fn sites(
         &self,
-        org: OrgId,
+        scope: &Scope,
+        life: Life,
         page: &PageQuery,
     ) -> Result<Page<Site>, StoreError> {
-        let of_org = site::Entity::find().filter(site::Column::OrgId.eq(org.0));
-        let query = of_org.filter(site::Column::DeletedAt.is_null());
-        self.page(query, site::Column::Id, |row| row.id, page).await
+        let seen = scope.rows(site::Column::OrgId, site::Column::Id);
+        self.all_kept::<site::Entity, _>(scope.org, seen, life, page).await
     }
 
     pub(crate) async fn insert_area(
@@ -206,30 +241,29 @@ impl Sql {
         area: &Area,
         entry: &AuditEntry,
     ) -> Result<(), StoreError> {
-        let change = self.begin().await?;
-        area::Entity::insert(area::ActiveModel::from(area)).exec_without_returning(&change).await?;
-        sql::audit(&change, entry).await?;
+        let change = self.begin_of(area.org).await?;
+        need_site(&change, area.org, area.site).await?.then_some(()).ok_or(StoreError::NotFound)?;
+        make_in::<area::Entity>(&change, area.into(), "", entry.clone()).await?;
         Ok(change.commit().await?)
     }
 
-    pub(crate) async fn area(&self, org: OrgId, id: AreaId) -> Result<Option<Area>, StoreError> {
-        let of_org = area::Entity::find_by_id(id.0).filter(area::Column::OrgId.eq(org.0));
-        let row = of_org.filter(area::Column::DeletedAt.is_null()).one(&self.db).await?;
+    pub(crate) async fn area(&self, scope: &Scope, id: AreaId) -> Result<Option<Area>, StoreError> {
+        let seen = scope.rows(area::Column::OrgId, area::Column::SiteId);
+        let live = area::Entity::find_by_id(id.0).filter(area::Column::DeletedAt.is_null());
+        let row = live.filter(seen).one(&self.of(scope.org).await?).await?;
         row.map(Area::try_from).transpose()
     }
 
     pub(crate) async fn areas(
         &self,
-        org: OrgId,
+        scope: &Scope,
         site: Option<SiteId>,
+        life: Life,
         page: &PageQuery,
     ) -> Result<Page<Area>, StoreError> {
-        let of_org = area::Entity::find().filter(area::Column::OrgId.eq(org.0));
-        let live = of_org.filter(area::Column::DeletedAt.is_null());
-        let query = site
-            .into_iter()
-            .fold(live, |query, site| query.filter(area::Column::SiteId.eq(site.0)));
-        self.page(query, area::Column::Id, |row| row.id, page).await
+        let seen = scope.rows(area::Column::OrgId, area::Column::SiteId);
+        let wanted = seen.add_option(site.map(|site| area::Column::SiteId.eq(site.0)));
+        self.all_kept::<area::Entity, _>(scope.org, wanted, life, page).await
     }
 
     pub(crate) async fn insert_unit(
@@ -237,10 +271,12 @@ impl Sql {
         unit: &UnitRecord,
         entry: &AuditEntry,
     ) -> Result<(), StoreError> {
-        let change = self.begin().await?;
+        let change = self.begin_of(unit.org).await?;
         hold_rules(&change, unit.org).await?;
+        need_site(&change, unit.org, unit.site).await?.then_some(()).ok_or(StoreError::NotFound)?;
+        need_area(&change, unit).await?;
         rule_book(&change, &[unit.org]).await?.check(unit)?;
-        unit::Entity::insert(unit::ActiveModel::from(unit)).exec_without_returning(&change).await?;
+        make_in::<unit::Entity>(&change, unit.into(), "", entry.clone()).await?;
         let state = unit_state::Model {
             unit_id: unit.id.0,
             org_id: unit.org.0,
@@ -253,32 +289,33 @@ impl Sql {
         unit_state::Entity::insert(entity::insertable(state))
             .exec_without_returning(&change)
             .await?;
-        sql::audit(&change, entry).await?;
         Ok(change.commit().await?)
     }
 
     pub(crate) async fn unit(
         &self,
-        org: OrgId,
+        scope: &Scope,
         id: UnitId,
     ) -> Result<Option<UnitRecord>, StoreError> {
-        let of_org = unit::Entity::find_by_id(id.0).filter(unit::Column::OrgId.eq(org.0));
-        let row = of_org.filter(unit::Column::DeletedAt.is_null()).one(&self.db).await?;
+        let seen = scope.rows(unit::Column::OrgId, unit::Column::SiteId);
+        let live = unit::Entity::find_by_id(id.0).filter(unit::Column::DeletedAt.is_null());
+        let row = live.filter(seen).one(&self.of(scope.org).await?).await?;
         row.map(UnitRecord::try_from).transpose()
     }
 
     pub(crate) async fn units(
         &self,
-        org: OrgId,
-        site: Option<SiteId>,
+        scope: &Scope,
+        filter: &UnitFilter,
+        life: Life,
         page: &PageQuery,
     ) -> Result<Page<UnitRecord>, StoreError> {
-        let of_org = unit::Entity::find().filter(unit::Column::OrgId.eq(org.0));
-        let live = of_org.filter(unit::Column::DeletedAt.is_null());
-        let query = site
-            .into_iter()
-            .fold(live, |query, site| query.filter(unit::Column::SiteId.eq(site.0)));
-        self.page(query, unit::Column::Id, |row| row.id, page).await
+        let seen = scope.rows(unit::Column::OrgId, unit::Column::SiteId);
+        let wanted = seen
+            .add_option(filter.site.map(|site| unit::Column::SiteId.eq(site.0)))
+            .add_option(filter.area.map(|area| unit::Column::AreaId.eq(area.0)))
+            .add_option(filter.name.as_deref().map(|text| self.has_text(unit::Column::Name, text)));
+        self.all_kept::<unit::Entity, _>(scope.org, wanted, life, page).await
     }
 
     pub(crate) async fn resolve_units(
@@ -287,22 +324,60 @@ impl Sql {
         ids: &[UnitId],
     ) -> Result<Vec<(UnitId, SiteId)>, StoreError> {
         let mut found: Vec<(Uuid, Uuid)> = Vec::with_capacity(ids.len());
+        let asked = self.of(org).await?;
         for ids in ids.chunks(CHUNK) {
             let query = unit::Entity::find()
                 .select_only()
                 .columns([unit::Column::Id, unit::Column::SiteId])
-                .filter(unit::Column::OrgId.eq(org.0))
+                .filter(within(unit::Column::OrgId, org))
                 .filter(unit::Column::DeletedAt.is_null())
                 .filter(unit::Column::Id.is_in(ids.iter().map(|id| id.0)));
-            found.extend(query.into_tuple::<(Uuid, Uuid)>().all(&self.db).await?);
+            found.extend(query.into_tuple::<(Uuid, Uuid)>().all(&asked).await?);
         }
         Ok(found.into_iter().map(|(unit, site)| (UnitId(unit), SiteId(site))).collect())
     }
 }
 
+impl Sql {
+    /// True of rows with this text in a column, whatever the case of its letters.
+    fn has_text(&self, column: impl ColumnTrait, text: &str) -> Expr {
+        let place = match self.pools {
+            Pools::Postgres { .. } => "strpos",
+            Pools::Sqlite { .. } => "instr",
+        };
+        let lower = |text: Expr| Expr::from(Func::lower(text));
+        let place = Func::cust(place).arg(lower(column.into_expr())).arg(lower(Expr::val(text)));
+        Expr::from(place).gt(0)
+    }
+}
+
+/// Whether the site is there. It is not taken away before the change ends.
+pub(crate) async fn need_site(
+    change: &DatabaseTransaction,
+    org: OrgId,
+    site: SiteId,
+) -> Result<bool, StoreError> {
+    let there = site::Entity::find_by_id(site.0).filter(within(site::Column::OrgId, org));
+    let there = there.filter(site::Column::DeletedAt.is_null()).lock_shared();
+    Ok(there.one(change).await?.is_some())
+}
+
+/// Goes on only if the unit's area, if it has one, is there and of its site. It is not taken away before the change
+/// ends.
+pub(crate) async fn need_area(
+    change: &DatabaseTransaction,
+    unit: &UnitRecord,
+) -> Result<(), StoreError> {
+    let Some(area) = unit.area else { return Ok(()) };
+    let there = area::Entity::find_by_id(area.0).filter(within(area::Column::OrgId, unit.org));
+    let there = there.filter(area::Column::SiteId.eq(unit.site.0));
+    let there = there.filter(area::Column::DeletedAt.is_null()).lock_shared().one(change).await?;
+    there.map(drop).ok_or(StoreError::ParentDeleted)
+}
+
 /// Keeps the rules of an organization as they are until the change ends, so that a rule and a unit that contradict
 /// each other cannot pass each other by. SQLite needs no lock: a change there has the database to itself.
-async fn hold_rules(change: &DatabaseTransaction, org: OrgId) -> Result<(), StoreError> {
+pub(crate) async fn hold_rules(change: &DatabaseTransaction, org: OrgId) -> Result<(), StoreError> {
     let row = organization::Entity::find_by_id(org.0).lock_shared().one(change).await?;
     row.map(drop).ok_or(StoreError::NotFound)
 }

@@ -41,7 +41,17 @@ impl Sql {
     }
 
     pub(crate) async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let pending = Migrator::get_pending_migrations_read_only(&self.db).await?;
+        let pending = match &self.pools {
+            // as the owner: before the first migration there are no other roles
+            Pools::Postgres { options, .. } => {
+                let pool = owners(options).await?;
+                let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+                let pending = Migrator::get_pending_migrations_read_only(&db).await;
+                pool.close().await;
+                pending?
+            }
+            Pools::Sqlite { .. } => Migrator::get_pending_migrations_read_only(&self.db).await?,
+        };
         Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
     }
 
@@ -51,15 +61,20 @@ impl Sql {
     }
 
     pub(crate) async fn upkeep(&self, now: Timestamp) -> Result<UpkeepReport, StoreError> {
-        match &self.pools {
-            Pools::Postgres { pool, .. } => {
-                Ok(UpkeepReport { partitions_created: make_partitions(pool, now).await? })
+        let partitions_created = match &self.pools {
+            Pools::Postgres { options, .. } => {
+                let pool = owners(options).await?;
+                let made = make_partitions(&pool, now).await;
+                pool.close().await;
+                made?
             }
             Pools::Sqlite { .. } => {
                 self.changes().execute_unprepared("PRAGMA optimize").await?;
-                Ok(UpkeepReport::default())
+                Vec::new()
             }
-        }
+        };
+        let keys_forgotten = self.forget_keys(now).await?;
+        Ok(UpkeepReport { partitions_created, keys_forgotten })
     }
 
     pub(crate) async fn counts(&self) -> Result<StoreCounts, StoreError> {
@@ -93,12 +108,17 @@ impl Sql {
 async fn migrate_postgres(options: &PgConnectOptions) -> Result<(), StoreError> {
     let mut lock = PgConnection::connect_with(options).await?;
     sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
-    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    let pool = owners(options).await?;
     let done =
         Migrator::up(&SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone()), None).await;
     pool.close().await;
     lock.close().await?; // and the lock goes with it
     Ok(done?)
+}
+
+/// A connection as the role that owns the tables.
+async fn owners(options: &PgConnectOptions) -> Result<PgPool, StoreError> {
+    Ok(PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?)
 }
 
 /// Waits for the lock on a file beside the database: SQLite has none that outlasts a transaction.
@@ -114,15 +134,16 @@ async fn lock_file(path: PathBuf) -> Result<File, StoreError> {
     locked.map_err(|error| StoreError::Unavailable(format!("lock of the migrations: {error}")))
 }
 
+/// Asks the catalog itself: what the server remembers of a name that was not there may be older than the lock.
+const IS_THERE: &str = "SELECT EXISTS (SELECT 1 FROM pg_class
+    WHERE relname = $1 AND relnamespace = current_schema()::regnamespace)";
+
 /// Makes the partitions of readings around `now` that are not there; gives their names.
 async fn make_partitions(pool: &PgPool, now: Timestamp) -> Result<Vec<String>, StoreError> {
     let mut made = Vec::new();
     for month in MONTHS.filter_map(|offset| month_of(now, offset)) {
         let name = format!("readings_{}", month.format("%Y_%m"));
-        let is_there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
-            .bind(&name)
-            .fetch_one(pool)
-            .await?;
+        let is_there: bool = sqlx::query_scalar(IS_THERE).bind(&name).fetch_one(pool).await?;
         if !is_there && make_partition(pool, &name, month).await? {
             made.push(name);
         }
@@ -151,10 +172,7 @@ async fn make_partition(pool: &PgPool, name: &str, month: NaiveDate) -> Result<b
         .bind(MIGRATION_LOCK + 1)
         .execute(&mut *change)
         .await?;
-    let is_there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
-        .bind(name)
-        .fetch_one(&mut *change)
-        .await?;
+    let is_there: bool = sqlx::query_scalar(IS_THERE).bind(name).fetch_one(&mut *change).await?;
     if is_there {
         return Ok(false);
     }

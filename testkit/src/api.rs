@@ -32,7 +32,6 @@ impl Answer {
     /// # Panics
     /// When it is another; the message shows the body.
     #[track_caller]
-    #[must_use]
     pub fn expect(self, expected: u16) -> Value {
         assert_eq!(self.status.as_u16(), expected, "answer: {}", self.body);
         self.body

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod model;
 pub mod ports;
 pub mod postgres;
+pub mod rows;
 pub mod shared;
 pub mod socket;
 pub mod wait;

@@ -3,10 +3,12 @@
 mod bounds;
 mod hostile;
 mod ingest;
+mod openapi;
 mod people;
 mod roles;
 mod rules;
 mod server;
+mod tasks;
 mod tenants;
 mod thin_line;
 

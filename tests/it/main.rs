@@ -1,6 +1,15 @@
 //! End to end: the binary itself, over HTTP and sockets.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod data;
 mod edge;
+mod hostile;
+mod identity;
 mod kill;
+mod organizations;
 mod promises;
+mod records;
 mod replayed;
+mod rules;
+mod sensors;
+mod tree;

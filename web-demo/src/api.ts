@@ -33,16 +33,29 @@ export async function signIn(email: string, password: string): Promise<SignedIn>
   return answered(await fetch("/api/v1/auth/sign-in", jsonPost({ email, password })));
 }
 
-export async function refresh(token: string): Promise<SignedIn> {
-  return answered(await fetch("/api/v1/auth/refresh", { method: "POST", headers: { authorization: `Bearer ${token}` } }));
+/** Renews a session. The token is used up; the answer has the next. */
+export async function refresh(refreshToken: string): Promise<SignedIn> {
+  return answered(await fetch("/api/v1/auth/refresh", jsonPost({ refreshToken })));
 }
 
-/** The calls of a signed-in page. `credentials` is asked for each call, so that a refreshed token is used at once. */
-export class Api {
-  readonly #credentials: () => Credentials;
+/** Ends a session at the hub. That it cannot be reached is no reason to stay: the session ends by itself. */
+export async function signOut(refreshToken: string): Promise<void> {
+  await fetch("/api/v1/auth/sign-out", { ...jsonPost({ refreshToken }), keepalive: true }).catch(() => undefined);
+}
 
-  constructor(credentials: () => Credentials) {
-    this.#credentials = credentials;
+/** Whose calls they are: asked for each call, so that a refreshed token is used at once. */
+export interface Caller {
+  readonly credentials: Credentials;
+  /** Gets a new token; rejects with `Refused` 401 when the session is over. */
+  refresh: () => Promise<string>;
+}
+
+/** The calls of a signed-in page. One that is refused because its token is over is made again with a new one. */
+export class Api {
+  readonly #caller: Caller;
+
+  constructor(caller: Caller) {
+    this.#caller = caller;
   }
 
   async sites(): Promise<Named[]> {
@@ -66,16 +79,23 @@ export class Api {
 
   async acknowledge(alertId: string): Promise<Alert> {
     const path = `/api/v1/alerts/${encodeURIComponent(alertId)}/acknowledge`;
-    const request = jsonPost({});
-    return answered(await fetch(path, { ...request, headers: { ...request.headers, ...this.#headers() } }));
+    return answered(await this.#ask(path, jsonPost({})));
   }
 
   async #get<T>(path: string): Promise<T> {
-    return answered(await fetch(path, { headers: this.#headers() }));
+    return answered(await this.#ask(path, { headers: {} }));
+  }
+
+  async #ask(path: string, request: { headers: Record<string, string> }): Promise<Response> {
+    const ask = () => fetch(path, { ...request, headers: { ...request.headers, ...this.#headers() } });
+    const response = await ask();
+    if (response.status !== 401) return response;
+    await this.#caller.refresh();
+    return ask();
   }
 
   #headers(): Record<string, string> {
-    const { token, organizationId } = this.#credentials();
+    const { token, organizationId } = this.#caller.credentials;
     return { authorization: `Bearer ${token}`, "x-organization-id": organizationId };
   }
 }

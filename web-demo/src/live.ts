@@ -117,6 +117,14 @@ export class Live {
     clock.observe(publication.t, this.lastHeardAt);
     onChanges(board.applyPublication(publication));
     if (publication.type === "summary") this.#watchSite(publication.site.id);
+    if (publication.type === "site_removed") this.#forgetSite(publication.siteId);
+  }
+
+  /** It may be restored: then its summary makes us watch it anew. */
+  #forgetSite(id: string): void {
+    const subscription = this.#client.getSubscription(`site:${id}`);
+    if (subscription) this.#client.removeSubscription(subscription);
+    this.#watched.delete(id);
   }
 }
 

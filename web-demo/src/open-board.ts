@@ -31,7 +31,7 @@ export class OpenBoard {
 
   constructor(options: OpenBoardOptions) {
     this.#options = options;
-    this.#api = new Api(() => options.session.credentials);
+    this.#api = new Api(options.session);
     this.#seeds = new Seeds(this.#api, (unitId, points) => this.#view.seed(unitId, points));
     this.#view = this.#makeView();
     this.#live = this.#makeLive();

@@ -1,4 +1,4 @@
-import { refresh } from "./api.ts";
+import { refresh, signOut } from "./api.ts";
 import type { Credentials } from "./api.ts";
 import type { SignedIn } from "./wire.ts";
 
@@ -6,13 +6,16 @@ const KEY = "freshtrack.session";
 
 interface Stored {
   token: string;
+  refreshToken: string;
   organizationId: string;
   organizations: SignedIn["organizations"];
 }
 
-/** A signed-in person on this tab. It ends with the tab: the token is kept in sessionStorage alone. */
+/** A signed-in person on this tab. It ends with the tab: the tokens are kept in sessionStorage alone. */
 export class Session {
   #stored: Stored;
+  /** The renewal under way: a token renews once, so whoever asks meanwhile waits for the same answer. */
+  #renewal: Promise<string> | undefined;
 
   private constructor(stored: Stored) {
     this.#stored = stored;
@@ -23,7 +26,7 @@ export class Session {
   static restore(): Session | undefined {
     try {
       const stored = JSON.parse(sessionStorage.getItem(KEY) ?? "null") as Stored | null;
-      return stored?.token && stored.organizationId ? new Session(stored) : undefined;
+      return stored?.refreshToken && stored.organizationId ? new Session(stored) : undefined;
     } catch {
       return undefined; // written by another version of this page
     }
@@ -35,6 +38,7 @@ export class Session {
     if (!first) throw new Error("This account belongs to no organization yet.");
     return new Session({
       token: signedIn.token,
+      refreshToken: signedIn.refreshToken,
       organizationId: first.id,
       organizations: signedIn.organizations,
     });
@@ -53,14 +57,20 @@ export class Session {
   }
 
   /** Gets a token with a later end, and answers it. */
-  async refresh(): Promise<string> {
-    const { token, organizations } = await refresh(this.#stored.token);
-    this.#keep({ ...this.#stored, token, organizations });
-    return token;
+  refresh(): Promise<string> {
+    this.#renewal ??= this.#renew().finally(() => (this.#renewal = undefined));
+    return this.#renewal;
   }
 
   end(): void {
     sessionStorage.removeItem(KEY);
+    void signOut(this.#stored.refreshToken);
+  }
+
+  async #renew(): Promise<string> {
+    const { token, refreshToken, organizations } = await refresh(this.#stored.refreshToken);
+    this.#keep({ ...this.#stored, token, refreshToken, organizations });
+    return token;
   }
 
   #keep(stored: Stored): void {

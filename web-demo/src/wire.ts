@@ -81,7 +81,9 @@ export interface OrganizationSnapshot {
 export type Publication =
   | { type: "unit"; unit: UnitView; t: number }
   | { type: "alert"; event: string; alert: Alert; t: number }
-  | { type: "summary"; site: SiteSummary; t: number };
+  | { type: "summary"; site: SiteSummary; t: number }
+  | { type: "unit_removed"; unitId: string; siteId: string; t: number }
+  | { type: "site_removed"; siteId: string; t: number };
 
 export interface Reading {
   recordedAt: string;
@@ -99,6 +101,8 @@ export interface Page<T> {
 export interface SignedIn {
   token: string;
   expiresAt: string;
+  /** Good for one renewal. */
+  refreshToken: string;
   user: { id: string; email: string; name: string };
   organizations: { id: string; name: string; role: string }[];
 }

@@ -180,3 +180,15 @@ test("units are counted by status", () => {
   const counts = countByStatus([unit("a", 1), unit("b", 1), unit("c", 1, { status: "excursion" })]);
   assert.deepEqual(Object.fromEntries(counts), { ok: 2, excursion: 1 });
 });
+
+test("a unit that was deleted is gone, with its alerts, and so is a site", () => {
+  const board = new Board();
+  board.applySite(snapshot([unit("a", 1), unit("b", 1)], [alert("1")]));
+  const changes = board.applyPublication({ type: "unit_removed", unitId: "a", siteId: SITE.id, t: 5 });
+  assert.deepEqual([...changes.removedUnits], ["a"]);
+  assert.deepEqual([...board.units.keys()], ["b"]);
+  assert.deepEqual(board.openAlerts(), []);
+  const ended = board.applyPublication({ type: "site_removed", siteId: SITE.id, t: 6 });
+  assert.deepEqual([[...ended.removedUnits], [...ended.sites]], [["b"], [SITE.id]]);
+  assert.equal(board.sites.size, 0);
+});

@@ -152,6 +152,23 @@ impl Organization {
         is_first
     }
 
+    /// Drops a site and says so. Alerts that it had open were told to nobody: they break the sequence.
+    pub(crate) fn remove(
+        &mut self,
+        site: SiteId,
+        had_alerts: bool,
+        fresh: Epoch,
+        telling: &Telling<'_>,
+    ) {
+        self.sites.remove(&site);
+        self.changed.remove(&site);
+        self.stream.tell(News::SiteRemoved(site), &mut None, telling);
+        if had_alerts {
+            self.alerts.retain(|_, alert| alert.site != site);
+            self.stream.reset(fresh, telling.counts);
+        }
+    }
+
     /// Publishes one summary for each site that has changed.
     pub(crate) fn tick(&mut self, telling: &Telling<'_>) {
         for site in std::mem::take(&mut self.changed) {

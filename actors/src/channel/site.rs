@@ -13,7 +13,7 @@ use hub_domain::{AlertId, AlertStatus, OrgId, UnitId};
 use hub_store::records::{AlertRecord, Site};
 
 use super::{
-    ChannelName,
+    ChannelName, STAY_AWAY,
     counts::Counts,
     locked,
     organization::{Organization, SiteSummary, StatusCounts},
@@ -149,6 +149,41 @@ impl SiteChannels {
             organization.adopt(self.summary(), &self.alerts, fresh.1, telling.counts);
         }
         self.publish(UnitUpdate { shown, alerts: Vec::new() }, telling)
+    }
+
+    /// Drops a unit: whoever listens to the site is told, whoever listens to the unit is told and sent away.
+    pub(crate) fn remove(&mut self, unit: UnitId, telling: &Telling<'_>) -> HasNewSummary {
+        let Some(slot) = self.units.remove(&unit) else { return false };
+        self.counts.remove(slot.shown.view.status);
+        self.alerts.retain(|_, alert| alert.unit != unit);
+        let (news, mut data) = (News::UnitRemoved { site: self.site.id, unit }, None);
+        self.stream.tell(news.clone(), &mut data, telling);
+        if let Some(mut stream) = slot.stream {
+            stream.tell(news, &mut data, telling);
+            stream.dismiss(STAY_AWAY, telling.counts);
+        }
+        locked(&self.organization).summarize(self.summary())
+    }
+
+    /// Takes over an edition of the site, if it is a newer one.
+    pub(crate) fn edit(&mut self, site: &Site) -> HasNewSummary {
+        if site.edition.version <= self.site.edition.version {
+            return false;
+        }
+        (self.name, self.site) = (Arc::from(site.name.as_str()), Arc::new(site.clone()));
+        locked(&self.organization).summarize(self.summary())
+    }
+
+    /// Sends everybody away from the site and its units, and tells the organization.
+    pub(crate) fn end(&mut self, fresh: Epoch, telling: &Telling<'_>) {
+        for (_, slot) in self.units.drain() {
+            slot.stream.into_iter().for_each(|mut stream| {
+                stream.dismiss(STAY_AWAY, telling.counts);
+            });
+        }
+        self.stream.dismiss(STAY_AWAY, telling.counts);
+        let mut organization = locked(&self.organization);
+        organization.remove(self.site.id, !self.alerts.is_empty(), fresh, telling);
     }
 
     /// Publishes a unit's update: its alert events, then the unit.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hub_domain::AlertEventKind;
+use hub_domain::{AlertEventKind, SiteId, UnitId};
 use hub_store::records::AlertRecord;
 use uuid::Uuid;
 
@@ -47,6 +47,15 @@ pub enum News {
     Alert(Arc<AlertChange>),
     /// A site's summary after a change.
     Summary(Arc<SiteSummary>),
+    /// A unit was deleted.
+    UnitRemoved {
+        /// The site it was in.
+        site: SiteId,
+        /// Which.
+        unit: UnitId,
+    },
+    /// A site was deleted.
+    SiteRemoved(SiteId),
 }
 
 impl News {
@@ -55,6 +64,8 @@ impl News {
         match self {
             Self::Unit(shown) => Some(shown.unit.0),
             Self::Summary(summary) => Some(summary.site.0),
+            Self::UnitRemoved { unit, .. } => Some(unit.0),
+            Self::SiteRemoved(site) => Some(site.0),
             Self::Alert(_) => None,
         }
     }
@@ -199,11 +210,16 @@ impl Stream {
 
     /// Breaks the sequence: a new epoch, and every listener is asked to subscribe again.
     pub(crate) fn reset(&mut self, epoch: Epoch, counts: &Counts) {
+        self.dismiss(super::SUBSCRIBE_AGAIN, counts);
+        *self = Self::new(self.name, epoch);
+    }
+
+    /// Ends every subscription with `code`.
+    pub(crate) fn dismiss(&mut self, code: u16, counts: &Counts) {
         let listeners = std::mem::take(&mut self.listeners);
         counts.subscriptions.fetch_sub(i64::try_from(listeners.len()).unwrap_or_default(), Relaxed);
-        *self = Self::new(self.name, epoch);
         for (_, listener) in listeners {
-            listener.ended(self.name, super::SUBSCRIBE_AGAIN);
+            listener.ended(self.name, code);
         }
     }
 

@@ -9,6 +9,7 @@ use hub_domain::{
     AlertEventKind, AlertId, AlertKind, AlertStatus, DoorState, LinkState, ManualLogState,
     MilliCelsius, Severity, Status, Timestamp, UnitView, thermal::Thermal,
 };
+use hub_store::records::Edition;
 use uuid::Uuid;
 
 use super::*;
@@ -40,6 +41,8 @@ fn line(news: &News) -> String {
         News::Summary(summary) => {
             format!("summary {} {}", summary.counts.worst(), summary.open_alerts)
         }
+        News::UnitRemoved { unit, .. } => format!("unit {} removed", unit.0.as_u128()),
+        News::SiteRemoved(site) => format!("site {} removed", site.0.as_u128()),
     }
 }
 
@@ -65,7 +68,9 @@ fn site() -> Site {
         org: ORG,
         name: "Kitchen".into(),
         timezone: "UTC".into(),
+        requires_corrective_action: false,
         created_at: Timestamp::from_millis(0),
+        edition: Edition::default(),
     }
 }
 
@@ -443,3 +448,5 @@ fn what_is_not_live_says_so() {
         assert!(!channels.unsubscribe(name, &subscriber));
     }
 }
+
+mod edits;

@@ -12,10 +12,10 @@ use std::sync::{
 
 use hub_actors::{AlertAskError, AskError, ReadingFate, UnitBatch, UnitsSettings};
 use hub_domain::{
-    AlertEventKind, AlertKind, LinkState, Refusal, RuleField, RuleLayer, Severity, Status,
-    Suspicion,
+    AlertEventKind, AlertKind, Channel, LinkState, Point, Reading, Refusal, RuleField, RuleLayer,
+    Severity, SourceId, Status, Suspicion,
 };
-use hub_store::{Fault, RuleScope};
+use hub_store::{Fault, RuleScope, Said};
 use world::{PERSON, World};
 
 const MINUTE: u32 = 60;
@@ -173,12 +173,13 @@ async fn of_many_acknowledgements_one_counts() {
     let world = World::begin().await;
     world.ingest(9_000).await;
     let alert = world.alerts(AlertKind::TemperatureHigh).await[0].id;
-    let races = (0..100).map(|_| world.units.acknowledge(world.unit, alert, PERSON, None));
+    let races =
+        (0..100).map(|_| world.units.acknowledge(world.unit, alert, PERSON, Said::default()));
     let answers = futures_util::future::join_all(races).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     let refused = AlertAskError::Refused(Refusal::AlreadyAcknowledged);
     assert!(answers.iter().all(|answer| answer.is_ok() || *answer == Err(refused)));
-    let resolved = world.units.resolve(world.unit, alert, PERSON, None).await;
+    let resolved = world.units.resolve(world.unit, alert, PERSON, Said::default()).await;
     assert_eq!(resolved, Err(AlertAskError::Refused(Refusal::ConditionActive)));
     let events = world.events(alert).await;
     assert_eq!(events, [AlertEventKind::Opened, AlertEventKind::Acknowledged]);
@@ -283,4 +284,112 @@ async fn a_site_that_was_taken_over_is_claimed_again_when_it_is_asked() {
     }
     assert_eq!(world.show().await.view.status, Status::Excursion);
     assert_eq!(world.alerts(AlertKind::TemperatureHigh).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_still_cannot_be_read_is_set_aside_for_as_long_again() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = Arc::clone(&broken);
+    let fault = Arc::new(move |_| assert!(!is_broken.load(Ordering::SeqCst), "broken"));
+    let world = World::with(UnitsSettings { fault: Some(fault), ..UnitsSettings::default() }).await;
+    for _ in 0..10 {
+        world.try_ingest(3_000).await.ok();
+        world.sleep(1).await;
+    }
+    assert_eq!(world.units.stats().quarantined, 1);
+    broken.store(false, Ordering::SeqCst);
+    world.store.inject(Fault::Unreadable);
+    world.sleep(10 * MINUTE).await; // it was tried again, and could not be read
+    world.sleep(9 * MINUTE).await;
+    assert_eq!(world.units.stats().quarantined, 1, "it is not tried again each second");
+    assert_eq!(world.units.show(world.unit).await.err(), Some(AskError::Busy));
+    assert_eq!(world.try_ingest(4_000).await, Ok(vec![ReadingFate::Accepted]), "kept unjudged");
+    world.sleep(2 * MINUTE).await;
+    assert_eq!(world.units.stats().quarantined, 0);
+    assert_eq!(world.show().await.view.status, Status::MonitoringInterrupted);
+}
+
+/// Takes in readings of the world's unit.
+async fn send(world: &World, readings: Vec<Reading>) -> Vec<ReadingFate> {
+    let batch = UnitBatch { unit: world.unit, readings };
+    world.units.ingest(vec![batch]).await.remove(0).unwrap()
+}
+
+/// A reading of the source of that label.
+fn labelled(world: &World, label: &str, milli_celsius: i32) -> Reading {
+    let reading = world.reading(world.unit, milli_celsius);
+    let source = SourceId::labelled(world.unit, label);
+    Reading { point: Point { source, ..reading.point }, ..reading }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_outlives_the_sensor_that_raised_it_and_a_restart() {
+    let world = World::begin().await;
+    let hot = labelled(&world, "old", 9_000);
+    assert_eq!(send(&world, vec![hot.clone()]).await, [ReadingFate::Accepted]);
+    world.sleep(10 * MINUTE + 1).await;
+    world.units.retire_source(world.unit, hot.point.source).await.unwrap();
+    let world = world.stop_for(60).await;
+    assert_eq!(send(&world, vec![hot]).await, [ReadingFate::Duplicate]);
+    let shown = world.show().await.view;
+    assert_eq!((shown.status, shown.temperature), (Status::AlarmActive, None));
+    let alert = world.alerts(AlertKind::TemperatureHigh).await.remove(0);
+    assert_eq!((alert.severity, alert.resolved_at), (Severity::Critical, None));
+    for _ in 0..2 {
+        world.sleep(MINUTE).await;
+        send(&world, vec![labelled(&world, "new", 3_000)]).await;
+    }
+    assert_eq!(world.show().await.view.status, Status::Ok);
+    let alerts = world.alerts(AlertKind::TemperatureHigh).await;
+    assert_eq!((alerts.len(), alerts[0].id), (1, alert.id));
+    assert!(alerts[0].resolved_at.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_was_forgotten_and_sends_again_what_was_judged_stops_nothing() {
+    let world = World::begin().await;
+    let first = labelled(&world, "first", 3_000);
+    send(&world, vec![first.clone()]).await;
+    world.units.retire_source(world.unit, first.point.source).await.unwrap();
+    for n in 0..40 {
+        world.sleep(1).await;
+        let next = labelled(&world, &format!("next{n}"), 3_000);
+        send(&world, vec![next.clone()]).await;
+        world.units.retire_source(world.unit, next.point.source).await.unwrap();
+    }
+    let state = world.units.observe(world.unit).await.unwrap().state;
+    assert!(state.point(&first.point).is_none(), "it is forgotten");
+    world.sleep(1).await;
+    let hot = labelled(&world, "first", 9_000);
+    let fates = send(&world, vec![first.clone(), hot]).await;
+    assert_eq!(fates, [ReadingFate::Duplicate, ReadingFate::Accepted]);
+    assert_eq!(world.show().await.view.status, Status::Excursion);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_log_of_one_minute_is_judged_and_known_again_as_the_first_is() {
+    let world = World::begin().await;
+    let log = |sequence, milli_celsius| {
+        let reading = world.reading(world.unit, milli_celsius);
+        let point = Point { channel: Channel::MANUAL, ..reading.point };
+        Reading { sequence, point, ..reading }
+    };
+    let logs = [log(9, 3_000), log(4, 20_000)];
+    for log in &logs {
+        assert_eq!(send(&world, vec![log.clone()]).await, [ReadingFate::Accepted]);
+    }
+    assert_eq!(world.show().await.view.status, Status::Excursion);
+    let world = world.stop_for(60).await;
+    assert_eq!(send(&world, logs.to_vec()).await, [ReadingFate::Duplicate; 2]);
+    assert_eq!(world.stored().await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_for_each_message_does_not_fill_a_unit() {
+    let world = World::begin().await;
+    let batch: Vec<_> = (0..200).map(|n| labelled(&world, &format!("m{n}"), 3_000)).collect();
+    let fates = send(&world, batch).await;
+    let count = |wanted| fates.iter().filter(|fate| **fate == wanted).count();
+    assert_eq!((count(ReadingFate::Accepted), count(ReadingFate::TooManyPoints)), (64, 136));
+    assert_eq!(world.units.observe(world.unit).await.unwrap().state.points.len(), 64);
 }

@@ -3,5 +3,6 @@
 mod conditions;
 mod link;
 mod people;
+mod statuses;
 mod story;
 mod thermal;

@@ -1,6 +1,10 @@
 //! What people do with alerts, and sensors that are taken away.
 
-use hub_domain::{AlertKind, AlertStatus, Input, LinkCause, Refusal, Rule, Severity, Verdict};
+use hub_domain::{
+    AlertEventKind, AlertKind, AlertStatus, Channel, Input, Judged, LinkCause, MilliCelsius, Point,
+    Reading, Refusal, Rule, Severity, SourceId, Status, UnitView, Verdict,
+};
+use uuid::Uuid;
 
 use crate::story::{Story, at, fridge, person, point};
 
@@ -126,7 +130,25 @@ fn a_resolved_relapse_is_a_new_alert() {
 }
 
 #[test]
-fn a_sensor_taken_away_takes_its_alarm_along() {
+fn a_sensor_taken_away_leaves_its_alarm_until_another_sees_that_it_is_cold() {
+    let mut story = hot_with_a_second_sensor();
+    story.tell("08:12:00", Input::RetireSource(point("b").source), "");
+    story.play(
+        "
+        08:11:59<08:12:30  3.0  alarm_active
+        08:13:00           3.0  restoring
+        08:14:00           4.8  restoring
+        08:15:00           3.0  restoring
+        08:16:00           3.0  ok            high.resolved
+        ",
+    );
+    let gone = story.unit.state.point(&point("b")).expect("its order is kept");
+    assert!(gone.is_gone() && gone.temperature.is_none());
+    assert_eq!(story.judge("08:00:10<08:17:00  b:9.0"), Judged::Past, "sent again, it is not new");
+}
+
+/// `a` is cold, `b` has been hot for the confirm time.
+fn hot_with_a_second_sensor() -> Story {
     let mut story = Story::of(patient());
     story.play(
         "
@@ -135,9 +157,130 @@ fn a_sensor_taken_away_takes_its_alarm_along() {
         08:10:10  tick   alarm_active  high.confirmed
         ",
     );
-    story.tell("08:12:00", Input::RetireSource(point("b").source), "high.resolved");
-    story.play("08:13:00  tick  ok");
-    assert_eq!(story.unit.state.points.len(), 1);
+    story
+}
+
+#[test]
+fn a_hot_sensor_swapped_for_another_is_the_same_alarm() {
+    let mut story = hot_with_a_second_sensor();
+    let alert = story.alert(AlertKind::TemperatureHigh).id;
+    story.tell("08:12:00", Input::RetireSource(point("b").source), "");
+    story.play("08:13:00  9.0  alarm_active\n 08:14:00  9.0  alarm_active");
+    assert_eq!(story.alert(AlertKind::TemperatureHigh).id, alert);
+    let refused = Verdict::Refused(Refusal::ConditionActive);
+    assert_eq!(story.resolve("08:15:00", alert, ""), refused, "the new one says that it is hot");
+}
+
+#[test]
+fn what_only_a_sensor_that_went_holds_open_a_person_may_resolve() {
+    let mut story = hot_with_a_second_sensor();
+    story.tell("08:12:00", Input::RetireSource(point("b").source), "");
+    let alert = story.alert(AlertKind::TemperatureHigh).id;
+    assert_eq!(story.resolve("08:13:00", alert, "high.resolved"), Verdict::Done);
+    story.play("08:13:30  tick  ok");
+}
+
+#[test]
+fn a_sensor_that_comes_back_is_judged_by_its_own_readings() {
+    let mut story = hot_with_a_second_sensor();
+    story.tell("08:12:00", Input::RetireSource(point("b").source), "");
+    story.play(
+        "
+        08:13:00  b:9.0  alarm_active
+        08:14:00  3.0    alarm_active
+        08:15:00  3.0    alarm_active
+        08:16:00  b:3.0  restoring
+        08:17:00  b:3.0  ok            high.resolved
+        ",
+    );
+}
+
+#[test]
+fn an_excursion_of_a_sensor_that_went_is_confirmed_before_another_ends_it() {
+    let mut story = Story::of(patient());
+    story.play("08:00:00  3.0  ok\n 08:00:10  b:9.0  excursion  high.opened");
+    story.tell("08:02:00", Input::RetireSource(point("b").source), "");
+    story.play(
+        "
+        08:11:00<08:30:00  3.0  .
+        08:12:00<08:30:00  3.0  ok  high.confirmed@08:10:10 high.resolved
+        ",
+    );
+}
+
+#[test]
+fn only_so_many_sensors_that_went_are_remembered_and_none_with_something_open() {
+    let mut story = Story::of(patient());
+    let sensor = |n: u32| Point { source: SourceId(Uuid::from_u128(n.into())), ..point("a") };
+    for n in 0..50 {
+        let now = at("08:00:00").plus_secs(n);
+        let milli_celsius = if n == 7 { 9_000 } else { 4_900 };
+        let reading = Reading::new(sensor(n), now, now, MilliCelsius(milli_celsius));
+        story.step(&[Input::Reading(&reading)], now);
+        story.step(&[Input::RetireSource(sensor(n).source)], now);
+    }
+    let is_known = |n: &u32| story.unit.state.point(&sensor(*n)).is_some();
+    let known: Vec<u32> = (0..50).filter(is_known).collect();
+    assert_eq!(known, std::iter::once(7).chain(18..50).collect::<Vec<_>>());
+    assert_eq!(story.alert(AlertKind::TemperatureHigh).opened_at, at("08:00:07"));
+}
+
+#[test]
+fn of_two_manual_logs_at_one_instant_both_are_judged_once() {
+    for (first, second) in [(4, 9), (9, 4)] {
+        let mut story = Story::of(patient());
+        story.play(&format!("08:00:00<08:00:30  manual:3.0/#{first}  ."));
+        let second = format!("08:00:00<08:00:40  manual:9.0/#{second}");
+        story.play(&format!("{second}  excursion  high.opened"));
+        assert_eq!(story.judge(&second), Judged::Past);
+        let again = format!("08:00:00<08:00:50  manual:3.0/#{first}");
+        assert_eq!(story.judge(&again), Judged::Past);
+        assert_eq!(story.unit.state.points[0].newest, (at("08:00:00"), 9));
+        assert_eq!(story.judge("07:59:59<08:01:00  manual:3.0/#12"), Judged::Past);
+        assert_eq!(story.judge("08:00:01<08:01:10  manual:3.0/#1"), Judged::InOrder);
+    }
+}
+
+#[test]
+fn a_unit_has_only_so_many_points_and_what_is_one_too_many_moves_nothing() {
+    let mut story = Story::of(patient());
+    let sensor = |n: u32| Point { source: SourceId(Uuid::from_u128(n.into())), ..point("a") };
+    let judge = |story: &mut Story, point: Point, secs: u32| {
+        let now = at("08:00:00").plus_secs(secs);
+        let reading = Reading::new(point, now, now, MilliCelsius(9_000));
+        story.step(&[Input::Reading(&reading)], now).verdicts[0]
+    };
+    let judged = |judged| Verdict::Reading(judged);
+    for n in 0..64 {
+        assert_eq!(judge(&mut story, sensor(n), n), judged(Judged::InOrder));
+    }
+    let before = story.unit.state.clone();
+    assert_eq!(judge(&mut story, sensor(64), 64), judged(Judged::TooManyPoints));
+    assert_eq!(story.unit.state, before);
+    let by_hand = Point { source: SourceId::direct(story.unit.id), channel: Channel::MANUAL };
+    assert_eq!(judge(&mut story, by_hand, 65), judged(Judged::InOrder), "a person is always heard");
+    assert_eq!(judge(&mut story, sensor(3), 66), judged(Judged::InOrder));
+    story.step(&[Input::RetireSource(sensor(5).source)], at("08:01:07"));
+    story.step(&[Input::RetireSource(sensor(6).source)], at("08:01:07"));
+    assert_eq!(judge(&mut story, sensor(64), 68), judged(Judged::InOrder), "there is room again");
+}
+
+#[test]
+fn logs_of_one_instant_beyond_a_number_are_late() {
+    let mut story = Story::of(patient());
+    let judge = |n: u32| story.judge(&format!("08:00:00<08:00:30  manual:3.0/#{n}"));
+    let judged: Vec<Judged> = (0..20).rev().map(judge).collect();
+    assert_eq!(judged.iter().filter(|judged| **judged == Judged::InOrder).count(), 16);
+}
+
+#[test]
+fn a_unit_that_lost_its_last_sensor_is_not_ok_and_waits_for_none() {
+    let mut story = Story::of(patient());
+    story.play("08:00:00  3.0  ok");
+    story.tell("08:01:00", Input::RetireSource(point("a").source), "");
+    story.play("08:01:01  tick  monitoring_interrupted\n 20:00:00  tick  monitoring_interrupted");
+    assert_eq!(UnitView::of(&story.unit.state).temperature, None);
+    story.play("20:01:00  3.0  ok");
 }
 
 #[test]
@@ -149,4 +292,30 @@ fn a_cause_of_a_silence_is_kept_until_the_sensor_checks_in() {
     story.play("08:20:00  3.0  ok  link.resolved");
     assert_eq!(story.unit.state.link.cause, LinkCause::Sensor);
     assert_eq!(story.unit.state.link.newest_at, Some(at("08:20:00")));
+}
+
+#[test]
+fn a_unit_that_is_retired_has_no_alert_left_and_is_never_shown_as_ok() {
+    let mut story = Story::of(patient());
+    story.play(
+        "
+        08:00:00  3.0   ok
+        08:01:00  9.0   excursion     high.opened
+        08:11:00  tick  alarm_active  high.confirmed
+        ",
+    );
+    story.tell("08:12:00", Input::CalibrationDue(Some(at("08:12:00"))), "calibration.opened");
+    let retire = Input::Retire { by: Some(person()) };
+    let retired = story.unit.step(&[retire], at("08:13:00"));
+    let told: Vec<_> = retired.events.iter().map(|e| (e.event, e.alert.kind, e.by)).collect();
+    let over = |kind| (AlertEventKind::Resolved, kind, Some(person()));
+    assert_eq!(told, [AlertKind::TemperatureHigh, AlertKind::CalibrationDue].map(over));
+    story.unit.state = retired.state;
+    assert_eq!(story.unit.state.alerts, []);
+    assert_eq!(UnitView::of(&story.unit.state).status, Status::MonitoringInterrupted);
+    // it comes back: what was due is due, and what is hot is an excursion that begins anew
+    story.tell("09:00:00", Input::Tick, "calibration.opened@08:12:00");
+    let past = story.unit.state.points[0].newest;
+    assert!(story.unit.state.points[0].is_past(past.0, past.1), "order is kept");
+    story.play("09:01:00  9.0  excursion  high.opened");
 }

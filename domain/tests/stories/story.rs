@@ -91,8 +91,14 @@ impl Story {
 
     /// One step that is kept.
     pub(crate) fn step(&mut self, inputs: &[Input<'_>], now: Timestamp) -> Transition {
+        let before = UnitView::of(&self.unit.state);
         let transition = self.unit.step(inputs, now);
         self.unit.state = transition.state.clone();
+        let after = UnitView::of(&self.unit.state);
+        let last = transition.statuses.last().map(|last| (last.status, last.mode));
+        assert_eq!(last.unwrap_or((before.status, before.mode)), (after.status, after.mode));
+        assert!(transition.statuses.is_sorted_by_key(|change| change.at), "a status goes back");
+        assert!(transition.statuses.is_empty() || transition.moved, "a status is not kept");
         assert_eq!(transition.wake_at, self.unit.wake_at());
         assert!(transition.wake_at.is_none_or(|wake_at| wake_at > now), "something due was left");
         transition

@@ -77,6 +77,12 @@ impl Rejection {
     pub fn unknown_unit() -> Self {
         Self::new("unknown_unit", "unitId names no unit that this key may write to")
     }
+
+    /// The unit has as many points of measurement as one can have.
+    #[must_use]
+    pub fn too_many_points() -> Self {
+        Self::new("too_many_points", "the unit has as many sources and channels as one can have")
+    }
 }
 
 macro_rules! fields {

@@ -3,11 +3,12 @@
 //! The envelope is cut into readings without looking into them; each is then parsed, placed and judged by itself,
 //! so that one bad reading among thousands costs one line of the answer. What is answered as accepted is durable.
 
+pub mod described;
 pub mod envelope;
 pub mod item;
 pub mod places;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::{
     Json,
@@ -15,23 +16,27 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     http::HeaderMap,
 };
+use futures_util::future::join_all;
 use hub_actors::{AskError, ReadingFate, UnitAnswer, UnitBatch};
 use hub_domain::{Reading, Timestamp, UnitId};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
+    described::ReadingsIn,
     envelope::Kind,
     item::{Item, Rejection},
     places::Place,
 };
-use super::{body, error::ApiError, server::Peer};
+use super::{answers::SenderErrors, body, error::ApiError, server::Peer};
 use crate::{app::Hub, auth::IngestKey};
 
 /// The most readings in one request.
 pub const MOST_READINGS: usize = 5_000;
 
 /// What became of the readings: accepted + duplicates + quarantined + rejected are those that were sent.
-#[derive(Debug, Default, PartialEq, Serialize)]
+#[derive(Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct IngestOut {
     accepted: usize,
     late: usize,
@@ -41,7 +46,7 @@ pub struct IngestOut {
 }
 
 /// A reading that was not taken.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub struct RejectedOut {
     index: usize,
     code: &'static str,
@@ -53,7 +58,14 @@ pub struct RejectedOut {
 struct Sorted {
     batches: Vec<UnitBatch>,
     indexes: Vec<Vec<usize>>,
-    batch_of: HashMap<UnitId, usize>,
+    /// By unit, and whether its device has left it since.
+    batch_of: HashMap<(UnitId, bool), usize>,
+    past: HashSet<usize>,
+}
+
+/// What is answered here, with what the document says of it.
+pub fn routes() -> OpenApiRouter<Hub> {
+    OpenApiRouter::new().routes(routes!(post))
 }
 
 /// Takes readings in. Answers once they are durable and judged.
@@ -61,6 +73,18 @@ struct Sorted {
 /// # Errors
 /// 400, 413, 415, 422 for a bad envelope, 401 for a bad key, 429 past the key's rate, 503 when part of them could
 /// not be stored: it is safe to send all of them again.
+#[utoipa::path(
+    post,
+    path = "/api/ingest/readings",
+    operation_id = "ingestReadings",
+    tag = "Senders",
+    request_body(content((ReadingsIn = "application/json"), (String = "application/x-ndjson")), description = "One object with a list of readings, or one reading a line."),
+    security(("apiKey" = [])),
+    responses(
+        (status = 200, description = "Every accepted reading is durable and judged.", body = IngestOut),
+        SenderErrors,
+    ),
+)]
 pub async fn post(
     State(hub): State<Hub>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -100,7 +124,7 @@ async fn take_in(
             Err(rejection) => out.reject(index, rejection),
         }
     }
-    let answers = hub.units.ingest(sorted.batches).await;
+    let answers = store(hub, sorted.batches, &sorted.past).await;
     for (answer, indexes) in answers.into_iter().zip(&sorted.indexes) {
         out.add(answer, indexes)?;
     }
@@ -109,9 +133,29 @@ async fn take_in(
     Ok(out)
 }
 
+/// Has units judge and store their readings; those of devices that have left are stored alone.
+async fn store(hub: &Hub, batches: Vec<UnitBatch>, past: &HashSet<usize>) -> Vec<UnitAnswer> {
+    if past.is_empty() {
+        return hub.units.ingest(batches).await;
+    }
+    let (mut judged, mut kept, mut order) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, batch) in batches.into_iter().enumerate() {
+        let is_past = past.contains(&index);
+        order.push(is_past);
+        if is_past { kept.push(batch) } else { judged.push(batch) }
+    }
+    let mut judged = hub.units.ingest(judged).await.into_iter();
+    let mut kept = join_all(kept.into_iter().map(|batch| hub.units.keep(batch))).await.into_iter();
+    let next = |is_past| if is_past { kept.next() } else { judged.next() };
+    order.into_iter().filter_map(next).collect()
+}
+
 impl Sorted {
     fn put(&mut self, index: usize, item: Item, place: Place) {
-        let at = *self.batch_of.entry(place.unit).or_insert_with(|| {
+        let at = *self.batch_of.entry((place.unit, place.is_past)).or_insert_with(|| {
+            if place.is_past {
+                self.past.insert(self.batches.len());
+            }
             self.batches.push(UnitBatch { unit: place.unit, readings: Vec::new() });
             self.indexes.push(Vec::new());
             self.batches.len() - 1
@@ -138,7 +182,9 @@ impl IngestOut {
 
     fn add(&mut self, answer: UnitAnswer, indexes: &[usize]) -> Result<(), ApiError> {
         match answer {
-            Ok(fates) => fates.into_iter().for_each(|fate| self.add_fate(fate)),
+            Ok(fates) => {
+                indexes.iter().zip(fates).for_each(|(index, fate)| self.add_fate(*index, fate));
+            }
             Err(AskError::UnknownUnit) => {
                 indexes.iter().for_each(|index| self.reject(*index, Rejection::unknown_unit()));
             }
@@ -147,7 +193,7 @@ impl IngestOut {
         Ok(())
     }
 
-    fn add_fate(&mut self, fate: ReadingFate) {
+    fn add_fate(&mut self, index: usize, fate: ReadingFate) {
         match fate {
             ReadingFate::Accepted => self.accepted += 1,
             ReadingFate::Late => {
@@ -160,6 +206,7 @@ impl IngestOut {
                 metrics::counter!("hub_readings_conflicting_total").increment(1);
             }
             ReadingFate::Quarantined(_) => self.quarantined += 1,
+            ReadingFate::TooManyPoints => self.reject(index, Rejection::too_many_points()),
         }
     }
 

@@ -15,7 +15,7 @@ use hub_domain::{
     MilliCelsius, OrgId, Severity, SiteId, Status, Timestamp, UnitId, UnitView, UserId,
     thermal::Thermal,
 };
-use hub_store::records::{AlertRecord, Site};
+use hub_store::records::{AlertRecord, Edition, Site};
 use hub_testkit::socket::Socket;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -126,7 +126,15 @@ pub(super) async fn subscribing(socket: &mut Socket, channel: &str) -> Value {
 }
 
 fn site(id: SiteId) -> Site {
-    Site { id, org: ORG, name: "Kitchen".into(), timezone: "UTC".into(), created_at: NOW }
+    Site {
+        id,
+        org: ORG,
+        name: "Kitchen".into(),
+        timezone: "UTC".into(),
+        requires_corrective_action: false,
+        created_at: NOW,
+        edition: Edition::default(),
+    }
 }
 
 pub(super) fn shown(number: u128, seq: u64) -> ShownUnit {
@@ -210,6 +218,16 @@ impl Access for StandIn {
 
     fn is_member(&self, user: UserId, org: OrgId) -> Answer<'_, Result<bool, Unavailable>> {
         Box::pin(async move { Ok(self.members.lock().unwrap().contains(&(user, org))) })
+    }
+
+    fn members_among(
+        &self,
+        heard: Vec<(UserId, OrgId)>,
+    ) -> Answer<'_, Result<HashSet<(UserId, OrgId)>, Unavailable>> {
+        Box::pin(async move {
+            let members = self.members.lock().unwrap();
+            Ok(heard.into_iter().filter(|pair| members.contains(pair)).collect())
+        })
     }
 
     fn organization(&self, _: UserId, _: OrgId) -> Answer<'_, Result<Organization, Unavailable>> {

@@ -57,9 +57,11 @@ fn points() -> impl Strategy<Value = PointState> {
     let seen = (sensing_points(), (instants(), any::<i64>()), instants());
     let said = (option::of(temperatures()), option::of(any::<i16>()), option::of(any::<u8>()));
     let judged = (sides(), sides(), any::<bool>(), any::<bool>(), option::of(cooling_runs()));
-    (seen, said, judged).prop_map(|(seen, said, judged)| PointState {
+    let kept = (vec(any::<i64>(), 0..4), option::of(instants()));
+    (seen, said, judged, kept).prop_map(|(seen, said, judged, kept)| PointState {
         point: seen.0,
         newest: seen.1,
+        beside: kept.0.into(),
         newest_received_at: seen.2,
         temperature: said.0,
         humidity: said.1.map(PerMille),
@@ -69,6 +71,7 @@ fn points() -> impl Strategy<Value = PointState> {
         is_faulty: judged.2,
         is_battery_low: judged.3,
         cooling: judged.4,
+        gone_at: kept.1,
     })
 }
 
@@ -151,6 +154,17 @@ proptest! {
     fn every_state_comes_back_from_its_text(state in states()) {
         prop_assert_eq!(decode(&encode(&state)).unwrap(), state);
     }
+}
+
+#[test]
+fn a_text_without_what_is_kept_of_points_today_is_still_a_state() {
+    let old = r#"{"layout":1,"points":[{"source":"00000000000000000000000000000001","channel":"manual",
+        "newest":[5,7],"newest_received_at":6,"high":"ok","low":"ok","is_faulty":false,"is_battery_low":false}],
+        "link":{"state":"never_seen","cause":"sensor"},"door":{"state":"unknown"},"manual_log":{"state":"not_due"},
+        "mode":"normal","is_calibration_due":false,"alerts":[],"alerts_opened":0}"#;
+    let state = decode(old).unwrap();
+    let kept = |point: &PointState| (point.newest.1, point.beside.is_empty(), point.gone_at);
+    assert_eq!(state.points.iter().map(kept).collect::<Vec<_>>(), [(7, true, None)]);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{layers, records::AlertRule};
+use hub_domain::Timestamp;
+
+use super::audit_entry::{actor_columns, actor_of};
+use crate::{StoreError, layers, records::RuleVersion};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "alert_rule_versions")]
@@ -14,6 +17,9 @@ pub(crate) struct Model {
     pub(crate) org_id: Uuid,
     pub(crate) layer: String,
     pub(crate) updated_at: i64,
+    pub(crate) action: String,
+    pub(crate) actor_kind: String,
+    pub(crate) actor_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -21,15 +27,34 @@ pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&AlertRule> for ActiveModel {
-    fn from(record: &AlertRule) -> Self {
-        let row = Model {
-            rule_id: record.id.0,
+impl TryFrom<Model> for RuleVersion {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            rule: row.rule_id.into(),
+            org: row.org_id.into(),
+            version: row.version,
+            layer: layers::from_json(&row.layer)?,
+            at: Timestamp::from_millis(row.updated_at),
+            action: row.action,
+            actor: actor_of(&row.actor_kind, row.actor_id)?,
+        })
+    }
+}
+
+impl From<&RuleVersion> for Model {
+    fn from(record: &RuleVersion) -> Self {
+        let (actor_kind, actor_id) = actor_columns(record.actor);
+        Self {
+            rule_id: record.rule.0,
             version: record.version,
             org_id: record.org.0,
             layer: layers::to_json(&record.layer).to_string(),
-            updated_at: record.updated_at.as_millis(),
-        };
-        super::insertable(row)
+            updated_at: record.at.as_millis(),
+            action: record.action.clone(),
+            actor_kind: actor_kind.to_owned(),
+            actor_id,
+        }
     }
 }

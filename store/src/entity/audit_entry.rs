@@ -22,6 +22,10 @@ pub(crate) struct Model {
     pub(crate) object_kind: String,
     pub(crate) object_id: Uuid,
     pub(crate) detail: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) old_value: Option<String>,
+    pub(crate) new_value: Option<String>,
+    pub(crate) impersonation_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -33,22 +37,35 @@ impl TryFrom<Model> for AuditEntry {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
-        let actor = match (row.actor_kind.as_str(), row.actor_id) {
-            ("user", Some(id)) => Actor::User(UserId(id)),
-            ("key", Some(id)) => Actor::Key(KeyId(id)),
-            ("hub", None) => Actor::Hub,
-            (kind, _) => return Err(StoreError::Corrupt(format!("actor {kind:?}"))),
-        };
         Ok(Self {
             id: row.id,
             org: OrgId(row.org_id),
             at: Timestamp::from_millis(row.at),
-            actor,
+            actor: actor_of(&row.actor_kind, row.actor_id)?,
             action: row.action,
             object_kind: row.object_kind,
             object_id: row.object_id,
             detail: row.detail,
+            reason: row.reason,
+            before: row.old_value.as_deref().map(value).transpose()?,
+            after: row.new_value.as_deref().map(value).transpose()?,
+            impersonation: row.impersonation_id,
+            request: None,
         })
+    }
+}
+
+fn value(json: &str) -> Result<serde_json::Value, StoreError> {
+    serde_json::from_str(json).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// The actor of two columns.
+pub(crate) fn actor_of(kind: &str, id: Option<Uuid>) -> Result<Actor, StoreError> {
+    match (kind, id) {
+        ("user", Some(id)) => Ok(Actor::User(UserId(id))),
+        ("key", Some(id)) => Ok(Actor::Key(KeyId(id))),
+        ("hub", None) => Ok(Actor::Hub),
+        (kind, _) => Err(StoreError::Corrupt(format!("actor {kind:?}"))),
     }
 }
 
@@ -73,6 +90,10 @@ impl From<&AuditEntry> for ActiveModel {
             object_kind: record.object_kind.clone(),
             object_id: record.object_id,
             detail: record.detail.clone(),
+            reason: record.reason.clone(),
+            old_value: record.before.as_ref().map(ToString::to_string),
+            new_value: record.after.as_ref().map(ToString::to_string),
+            impersonation_id: record.impersonation,
         };
         super::insertable(row)
     }

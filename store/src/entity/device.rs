@@ -4,9 +4,10 @@ use sea_orm::entity::prelude::*;
 
 use hub_domain::{DeviceId, OrgId, Timestamp, UnitId};
 
-use crate::{StoreError, records::Device};
+use crate::{StoreError, entity, records::Device};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, DeriveEntityModel)]
+#[serde(rename_all = "camelCase")]
 #[sea_orm(table_name = "devices")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -18,6 +19,8 @@ pub(crate) struct Model {
     pub(crate) model: Option<String>,
     pub(crate) created_at: i64,
     pub(crate) deleted_at: Option<i64>,
+    pub(crate) version: i64,
+    pub(crate) updated_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -25,27 +28,28 @@ pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+crate::kept::kept!();
+
 impl TryFrom<Model> for Device {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model { id, org_id, unit_id, name, dev_eui, model, created_at, .. } = row;
-        let (id, org, unit) = (DeviceId(id), OrgId(org_id), unit_id.map(UnitId));
         Ok(Self {
-            id,
-            org,
-            unit,
-            name,
-            dev_eui,
-            model,
-            created_at: Timestamp::from_millis(created_at),
+            id: DeviceId(row.id),
+            org: OrgId(row.org_id),
+            unit: row.unit_id.map(UnitId),
+            name: row.name,
+            dev_eui: row.dev_eui,
+            model: row.model,
+            created_at: Timestamp::from_millis(row.created_at),
+            edition: entity::edition(row.version, row.updated_at, row.deleted_at),
         })
     }
 }
 
-impl From<&Device> for ActiveModel {
+impl From<&Device> for Model {
     fn from(record: &Device) -> Self {
-        let row = Model {
+        Self {
             id: record.id.0,
             org_id: record.org.0,
             unit_id: record.unit.map(|unit| unit.0),
@@ -53,8 +57,9 @@ impl From<&Device> for ActiveModel {
             dev_eui: record.dev_eui.clone(),
             model: record.model.clone(),
             created_at: record.created_at.as_millis(),
-            deleted_at: None,
-        };
-        super::insertable(row)
+            deleted_at: record.edition.deleted_at.map(Timestamp::as_millis),
+            version: record.edition.version,
+            updated_at: record.edition.updated_at.map(Timestamp::as_millis),
+        }
     }
 }

@@ -4,7 +4,8 @@ use sea_orm::entity::prelude::*;
 
 use crate::{StoreError, records::Role};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, DeriveEntityModel)]
+#[serde(rename_all = "camelCase")]
 #[sea_orm(table_name = "memberships")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -13,6 +14,8 @@ pub(crate) struct Model {
     pub(crate) user_id: Uuid,
     pub(crate) role: String,
     pub(crate) created_at: i64,
+    pub(crate) version: i64,
+    pub(crate) updated_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

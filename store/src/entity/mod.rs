@@ -2,6 +2,7 @@
 //!
 //! A row that cannot be a record is [`StoreError::Corrupt`], never a default.
 
+pub(crate) mod account_link;
 pub(crate) mod alert;
 pub(crate) mod alert_event;
 pub(crate) mod alert_rule;
@@ -9,25 +10,54 @@ pub(crate) mod alert_rule_version;
 pub(crate) mod api_key;
 pub(crate) mod area;
 pub(crate) mod audit_entry;
+pub(crate) mod calibration;
+pub(crate) mod contact;
+pub(crate) mod corrective_action;
 pub(crate) mod device;
+pub(crate) mod device_assignment;
+pub(crate) mod device_chore;
+pub(crate) mod door_event;
+pub(crate) mod erasure;
+pub(crate) mod gateway;
+pub(crate) mod idempotency_key;
+pub(crate) mod impersonation;
+pub(crate) mod inspector_link;
+pub(crate) mod inspector_link_site;
+pub(crate) mod invitation;
+pub(crate) mod maintenance_window;
+pub(crate) mod manual_log;
 pub(crate) mod membership;
+pub(crate) mod notification_policy;
+pub(crate) mod operator;
 pub(crate) mod organization;
 pub(crate) mod reading;
+pub(crate) mod recovery_code;
+pub(crate) mod refresh_token;
 pub(crate) mod signing_key;
 pub(crate) mod site;
 pub(crate) mod site_owner;
 pub(crate) mod ttn_connection;
 pub(crate) mod unclaimed_device;
 pub(crate) mod unit;
+pub(crate) mod unit_chore;
 pub(crate) mod unit_state;
+pub(crate) mod unit_status_change;
 pub(crate) mod uplink;
 pub(crate) mod user;
 
-use crate::StoreError;
+use hub_domain::Timestamp;
+
+use crate::{StoreError, records::Edition};
 
 /// A SHA-256 as stored.
-fn hash(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+pub(crate) fn hash(bytes: &[u8]) -> Result<[u8; 32], StoreError> {
     bytes.try_into().map_err(|_| StoreError::Corrupt(format!("a hash of {} bytes", bytes.len())))
+}
+
+/// The three columns of how a row was edited.
+pub(crate) fn edition(version: i64, updated_at: Option<i64>, deleted_at: Option<i64>) -> Edition {
+    let at = |millis: Option<i64>| millis.map(Timestamp::from_millis);
+    Edition { version, updated_at: at(updated_at), deleted_at: at(deleted_at) }
 }
 
 /// A stored word that has to be one of those known.
@@ -47,4 +77,11 @@ where
 {
     use sea_orm::ActiveModelTrait as _;
     row.into_active_model().reset_all()
+}
+
+/// Writes a column that holds JSON as what it holds, so that the audit log does not have it as text within text.
+pub(crate) fn as_json<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::{Serialize as _, ser::Error as _};
+    let value: serde_json::Value = serde_json::from_str(text).map_err(S::Error::custom)?;
+    value.serialize(serializer)
 }

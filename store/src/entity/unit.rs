@@ -4,9 +4,10 @@ use sea_orm::entity::prelude::*;
 
 use hub_domain::{AreaId, OrgId, SiteId, Timestamp, UnitId};
 
-use crate::{StoreError, records::UnitRecord};
+use crate::{StoreError, entity, records::UnitRecord};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, DeriveEntityModel)]
+#[serde(rename_all = "camelCase")]
 #[sea_orm(table_name = "units")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -18,6 +19,8 @@ pub(crate) struct Model {
     pub(crate) preset: Option<String>,
     pub(crate) created_at: i64,
     pub(crate) deleted_at: Option<i64>,
+    pub(crate) version: i64,
+    pub(crate) updated_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -25,26 +28,52 @@ pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TryFrom<Model> for UnitRecord {
-    type Error = StoreError;
+crate::kept::kept!();
 
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model { id, org_id, site_id, area_id, name, preset, created_at, .. } = row;
+impl Model {
+    /// A row that the writer reads, its columns in their order.
+    pub(crate) fn of_row<R: sqlx::Row>(row: &R) -> Result<Self, sqlx::Error>
+    where
+        usize: sqlx::ColumnIndex<R>,
+        for<'r> Uuid: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+        for<'r> String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+        for<'r> i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    {
         Ok(Self {
-            id: UnitId(id),
-            org: OrgId(org_id),
-            site: SiteId(site_id),
-            area: area_id.map(AreaId),
-            name,
-            preset,
-            created_at: Timestamp::from_millis(created_at),
+            id: row.try_get(0)?,
+            org_id: row.try_get(1)?,
+            site_id: row.try_get(2)?,
+            area_id: row.try_get(3)?,
+            name: row.try_get(4)?,
+            preset: row.try_get(5)?,
+            created_at: row.try_get(6)?,
+            deleted_at: row.try_get(7)?,
+            version: row.try_get(8)?,
+            updated_at: row.try_get(9)?,
         })
     }
 }
 
-impl From<&UnitRecord> for ActiveModel {
+impl TryFrom<Model> for UnitRecord {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: UnitId(row.id),
+            org: OrgId(row.org_id),
+            site: SiteId(row.site_id),
+            area: row.area_id.map(AreaId),
+            name: row.name,
+            preset: row.preset,
+            created_at: Timestamp::from_millis(row.created_at),
+            edition: entity::edition(row.version, row.updated_at, row.deleted_at),
+        })
+    }
+}
+
+impl From<&UnitRecord> for Model {
     fn from(record: &UnitRecord) -> Self {
-        let row = Model {
+        Self {
             id: record.id.0,
             org_id: record.org.0,
             site_id: record.site.0,
@@ -52,8 +81,9 @@ impl From<&UnitRecord> for ActiveModel {
             name: record.name.clone(),
             preset: record.preset.clone(),
             created_at: record.created_at.as_millis(),
-            deleted_at: None,
-        };
-        super::insertable(row)
+            deleted_at: record.edition.deleted_at.map(Timestamp::as_millis),
+            version: record.edition.version,
+            updated_at: record.edition.updated_at.map(Timestamp::as_millis),
+        }
     }
 }

@@ -4,7 +4,10 @@ use sea_orm::entity::prelude::*;
 
 use hub_domain::{Timestamp, UserId};
 
-use crate::{StoreError, records::User};
+use crate::{
+    StoreError,
+    records::{Account, Totp, User},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
@@ -17,6 +20,11 @@ pub(crate) struct Model {
     pub(crate) issuer: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) created_at: i64,
+    pub(crate) email_verified_at: Option<i64>,
+    pub(crate) password_changed_at: Option<i64>,
+    pub(crate) totp_secret: Option<Vec<u8>>,
+    pub(crate) totp_confirmed_at: Option<i64>,
+    pub(crate) totp_last_step: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -39,6 +47,19 @@ impl TryFrom<Model> for User {
     }
 }
 
+impl TryFrom<Model> for Account {
+    type Error = StoreError;
+
+    fn try_from(mut row: Model) -> Result<Self, StoreError> {
+        let at = |millis: Option<i64>| millis.map(Timestamp::from_millis);
+        let confirmed_at = at(row.totp_confirmed_at);
+        let totp = row.totp_secret.take().map(|secret| Totp { secret, confirmed_at });
+        let email_verified_at = at(row.email_verified_at);
+        let issuer = row.issuer.take();
+        Ok(Self { user: row.try_into()?, email_verified_at, totp, issuer })
+    }
+}
+
 impl From<&User> for ActiveModel {
     fn from(record: &User) -> Self {
         let row = Model {
@@ -49,6 +70,11 @@ impl From<&User> for ActiveModel {
             issuer: None,
             subject: None,
             created_at: record.created_at.as_millis(),
+            email_verified_at: None,
+            password_changed_at: None,
+            totp_secret: None,
+            totp_confirmed_at: None,
+            totp_last_step: None,
         };
         super::insertable(row)
     }

@@ -7,11 +7,13 @@ use tokio::sync::oneshot;
 
 use super::{Fault, Memory, Tables};
 use crate::{
-    CommitError, Committed, PastFate, PendingCommit, UnitCommit,
-    audit::deeds_of,
+    By, CommitError, Committed, PastFate, PendingCommit, UnitCommit,
+    audit::{deeds_of, deletion_of},
     changes::{AlertChange, alert_changes},
+    entity::unit,
     mint::Mint,
     records::StoredReading,
+    writer::deleted,
 };
 
 impl Memory {
@@ -32,7 +34,7 @@ impl Memory {
                 return Err(CommitError::Unavailable("a test said so".to_owned()));
             }
             Some(Fault::UnknownLost) => return Err(unknown()),
-            Some(Fault::UnknownWritten) | None => {}
+            Some(Fault::UnknownWritten | Fault::Unreadable) | None => {}
         }
         if !tables.is_true(commit, &changes) {
             return Err(CommitError::Conflict(commit.unit));
@@ -106,14 +108,25 @@ impl Tables {
             let row = self.states.entry(commit.unit).or_default();
             row.version = transition.expected.next();
             (row.state, row.wake_at) = (transition.state.clone(), transition.wake_at);
+            if let Some(by) = &transition.deletes {
+                self.remove(commit, by, now, mint);
+            }
         }
         for change in changes {
             self.write_alert(change);
         }
-        for (deed, detail) in deeds_of(commit) {
-            self.audit(&deed.entry(mint.id(now), now, detail));
+        for entry in deeds_of(commit, mint, now) {
+            self.audit(&entry);
         }
         Committed { past }
+    }
+
+    /// A deleted unit is not kept in memory: nobody brings it back there.
+    fn remove(&mut self, commit: &UnitCommit, by: &By, now: Timestamp, mint: &Mint) {
+        let Some(record) = self.units.remove(&commit.unit) else { return };
+        let before = unit::Model::from(&record);
+        let after = deleted(&before, now);
+        self.audit(&deletion_of(commit, by, &before, &after, mint));
     }
 
     fn write_alert(&mut self, change: AlertChange) {

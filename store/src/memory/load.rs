@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hub_domain::{OrgId, Reading, SiteId, Timestamp, UnitId, UnitState};
+use hub_domain::{OrgId, Point, Reading, SiteId, Timestamp, UnitId, UnitState};
 
 use super::{Memory, Tables};
 use crate::{
@@ -28,12 +28,31 @@ impl Memory {
         unit: UnitId,
         owner_epoch: i64,
     ) -> Result<Option<LoadedUnit>, StoreError> {
-        let tables = self.tables();
+        let mut tables = self.tables();
+        if let Some(left) = tables.unreadable.checked_sub(1) {
+            tables.unreadable = left;
+            return Err(StoreError::Corrupt("a test said so".to_owned()));
+        }
         let Some(record) = tables.units.get(&unit) else { return Ok(None) };
         if tables.epochs.get(&record.site) != Some(&owner_epoch) {
             return Err(StoreError::NotOwner);
         }
         tables.load_unit(record, &mut tables.rule_book(record.org)).map(Some)
+    }
+
+    pub(crate) fn newest_judged(
+        &self,
+        unit: UnitId,
+        points: &[Point],
+    ) -> Result<Vec<Reading>, StoreError> {
+        let tables = self.tables();
+        let stored = || tables.readings.get(&unit).into_iter().flat_map(|of| of.values());
+        let newest = |point: &Point| {
+            let judged =
+                stored().filter(|stored| !stored.is_late && stored.reading.point == *point);
+            judged.map(|stored| &stored.reading).max_by_key(|r| (r.recorded_at, r.sequence))
+        };
+        Ok(points.iter().filter_map(newest).cloned().collect())
     }
 
     pub(crate) fn site_of_unit(&self, unit: UnitId) -> Result<Option<(OrgId, SiteId)>, StoreError> {

@@ -33,7 +33,7 @@ use crate::{
     },
 };
 
-/// What the memory store does instead of the next commit, so that tests see how its caller takes it.
+/// What the memory store does instead of the next commit (or load), so that tests see how its caller takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Writes nothing and says so.
@@ -42,6 +42,8 @@ pub enum Fault {
     UnknownLost,
     /// Writes it and cannot tell.
     UnknownWritten,
+    /// Not of a commit: says of the next unit loaded by itself that it cannot be read.
+    Unreadable,
 }
 
 /// The store in memory.
@@ -64,7 +66,6 @@ pub(super) struct Tables {
     api_keys: BTreeMap<KeyId, ApiKey>,
     ttn_connections: BTreeMap<Uuid, TtnConnection>,
     rules: BTreeMap<RuleId, AlertRule>,
-    rule_versions: Vec<AlertRule>,
     states: BTreeMap<UnitId, StateRow>,
     epochs: BTreeMap<SiteId, i64>,
     readings: BTreeMap<UnitId, BTreeMap<ReadingKey, StoredReading>>,
@@ -75,6 +76,7 @@ pub(super) struct Tables {
     unclaimed: BTreeMap<(OrgId, String), UnclaimedDevice>,
     audit: BTreeMap<Uuid, AuditEntry>,
     faults: VecDeque<Fault>,
+    unreadable: usize,
 }
 
 #[derive(Default)]
@@ -99,7 +101,11 @@ impl Memory {
     }
 
     pub(crate) fn inject(&self, fault: Fault) {
-        self.tables().faults.push_back(fault);
+        let mut tables = self.tables();
+        match fault {
+            Fault::Unreadable => tables.unreadable += 1,
+            _ => tables.faults.push_back(fault),
+        }
     }
 
     pub(crate) fn migrate(&self) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Memory, Tables, UplinkRow};
 use crate::{
     StoreError, cursor,
-    records::{KeptUplink, Page, PageQuery, UnclaimedDevice, Uplink},
+    records::{Device, KeptUplink, Page, PageQuery, UnclaimedDevice, Uplink},
 };
 
 /// What makes two frames one.
@@ -57,6 +57,11 @@ impl Memory {
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.need_organization(org)?;
+        let is_it =
+            |device: &Device| device.org == org && device.dev_eui.as_deref() == Some(dev_eui);
+        if tables.devices.values().any(is_it) {
+            return Ok(());
+        }
         let dev_eui = dev_eui.to_owned();
         let new = UnclaimedDevice {
             org,

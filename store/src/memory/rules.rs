@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use hub_domain::{OrgId, Rule, RuleId, RuleLayer, SiteId, UnitId, rule::Resolved};
+use hub_domain::{OrgId, Rule, RuleId, RuleLayer, SiteId, UnitId};
 
 use super::{Memory, Tables, page_by_id};
 use crate::{
-    RuleScope, StoreError,
+    EffectiveRule, RuleFilter, RuleScope, Scope, StoreError,
     layers::RuleBook,
-    records::{AlertRule, AuditEntry, Page, PageQuery, UnitRecord},
+    records::{AlertRule, AuditEntry, Life, Page, PageQuery, UnitRecord},
 };
 
 impl Tables {
@@ -69,7 +69,6 @@ impl Memory {
             entry.object_id = before.id.0;
         }
         tables.rules.insert(rule.id, rule.clone());
-        tables.rule_versions.push(rule.clone());
         if let Some((_, version)) = tables.organizations.get_mut(&rule.org) {
             *version += 1;
         }
@@ -84,39 +83,38 @@ impl Memory {
     pub(crate) fn rules(
         &self,
         org: OrgId,
+        filter: &RuleFilter,
         page: &PageQuery,
     ) -> Result<Page<AlertRule>, StoreError> {
-        page_by_id(
-            self.tables().rules.values().filter(|rule| rule.org == org),
-            |rule| rule.id.0,
-            page,
-        )
-    }
-
-    pub(crate) fn rule_versions(
-        &self,
-        org: OrgId,
-        id: RuleId,
-    ) -> Result<Vec<AlertRule>, StoreError> {
         let tables = self.tables();
-        Ok(tables
-            .rule_versions
-            .iter()
-            .filter(|rule| (rule.org, rule.id) == (org, id))
-            .cloned()
-            .collect())
+        let is_wanted = |rule: &&AlertRule| {
+            rule.org == org
+                && filter.life == Life::Present
+                && filter.scope.is_none_or(|scope| scope == rule.scope)
+                && filter.scope_id.is_none_or(|id| id == rule.scope_id)
+        };
+        page_by_id(tables.rules.values().filter(is_wanted), |rule| rule.id.0, page)
     }
 
     pub(crate) fn effective_rule(
         &self,
-        org: OrgId,
+        scope: &Scope,
         unit: UnitId,
-    ) -> Result<Option<(i64, Vec<Resolved>)>, StoreError> {
+    ) -> Result<Option<EffectiveRule>, StoreError> {
         let tables = self.tables();
-        let Some(unit) = tables.units.get(&unit).filter(|unit| unit.org == org) else {
+        let seen = |unit: &&UnitRecord| unit.org == scope.org && scope.sees(unit.site);
+        let Some(unit) = tables.units.get(&unit).filter(seen) else {
             return Ok(None);
         };
-        Ok(Some((tables.rules_version(org), tables.rule_book(org).explain(unit))))
+        let is_above = |rule: &&AlertRule| {
+            rule.org == scope.org && [unit.id.0, unit.site.0, unit.org.0].contains(&rule.scope_id)
+        };
+        Ok(Some(EffectiveRule {
+            version: tables.rules_version(scope.org),
+            preset: unit.preset.clone(),
+            fields: tables.rule_book(scope.org).explain(unit),
+            rules: tables.rules.values().filter(is_above).cloned().collect(),
+        }))
     }
 
     pub(crate) fn rules_of(

@@ -4,22 +4,26 @@ use hub_domain::{AlertId, OrgId, Timestamp, UnitId};
 
 use super::{Memory, page_by_id_back};
 use crate::{
-    StoreError, cursor,
+    Scope, StoreError, cursor,
     records::{AlertEventRecord, AlertFilter, AlertRecord, Page, PageQuery, StoredReading},
 };
 
 impl Memory {
     pub(crate) fn alerts(
         &self,
-        org: OrgId,
+        scope: &Scope,
         filter: &AlertFilter,
         page: &PageQuery,
     ) -> Result<Page<AlertRecord>, StoreError> {
         let wanted = |alert: &&AlertRecord| {
-            alert.org == org
+            alert.org == scope.org
+                && scope.sees(alert.site)
                 && filter.unit.is_none_or(|unit| alert.unit == unit)
                 && filter.site.is_none_or(|site| alert.site == site)
                 && filter.kind.is_none_or(|kind| alert.kind == kind)
+                && filter.severity.is_none_or(|severity| alert.severity == severity)
+                && filter.from.is_none_or(|from| alert.opened_at >= from)
+                && filter.to.is_none_or(|to| alert.opened_at < to)
                 && (filter.statuses.is_empty() || filter.statuses.contains(&alert.status))
         };
         page_by_id_back(
@@ -29,8 +33,13 @@ impl Memory {
         )
     }
 
-    pub(crate) fn alert(&self, org: OrgId, id: AlertId) -> Result<Option<AlertRecord>, StoreError> {
-        Ok(self.tables().alerts.get(&id).filter(|alert| alert.org == org).cloned())
+    pub(crate) fn alert(
+        &self,
+        scope: &Scope,
+        id: AlertId,
+    ) -> Result<Option<AlertRecord>, StoreError> {
+        let seen = |alert: &&AlertRecord| alert.org == scope.org && scope.sees(alert.site);
+        Ok(self.tables().alerts.get(&id).filter(seen).cloned())
     }
 
     pub(crate) fn alert_events(
@@ -38,7 +47,7 @@ impl Memory {
         org: OrgId,
         id: AlertId,
     ) -> Result<Vec<AlertEventRecord>, StoreError> {
-        if self.alert(org, id)?.is_none() {
+        if self.alert(&org.into(), id)?.is_none() {
             return Ok(Vec::new());
         }
         Ok(self.tables().alert_events.get(&id).cloned().unwrap_or_default())

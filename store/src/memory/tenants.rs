@@ -1,5 +1,7 @@
 //! Organizations, people and keys in memory.
 
+use std::collections::HashSet;
+
 use hub_domain::{KeyId, OrgId, SiteId, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -7,7 +9,7 @@ use super::{Memory, Tables, page_by_id, page_by_id_back};
 use crate::{
     StoreError,
     records::{
-        ApiKey, AuditEntry, Membership, Organization, Page, PageQuery, Role, SigningKey,
+        ApiKey, AuditEntry, Life, Membership, Organization, Page, PageQuery, Role, SigningKey,
         TtnConnection, User,
     },
 };
@@ -95,6 +97,18 @@ impl Memory {
 
     pub(crate) fn membership(&self, org: OrgId, user: UserId) -> Result<Option<Role>, StoreError> {
         Ok(self.tables().memberships.get(&(org, user)).copied())
+    }
+
+    pub(crate) fn members_among(
+        &self,
+        pairs: &[(UserId, OrgId)],
+        least: Role,
+    ) -> Result<HashSet<(UserId, OrgId)>, StoreError> {
+        let tables = self.tables();
+        let is_member = |(user, org): &(UserId, OrgId)| {
+            tables.memberships.get(&(*org, *user)).is_some_and(|role| *role >= least)
+        };
+        Ok(pairs.iter().copied().filter(is_member).collect())
     }
 
     pub(crate) fn insert_user(&self, user: &User) -> Result<(), StoreError> {
@@ -188,13 +202,12 @@ impl Memory {
     pub(crate) fn api_keys(
         &self,
         org: OrgId,
+        life: Life,
         page: &PageQuery,
     ) -> Result<Page<ApiKey>, StoreError> {
-        page_by_id(
-            self.tables().api_keys.values().filter(|key| key.org == org),
-            |key| key.id.0,
-            page,
-        )
+        let is_wanted =
+            |key: &&ApiKey| key.org == org && key.revoked_at.is_some() == (life == Life::Deleted);
+        page_by_id(self.tables().api_keys.values().filter(is_wanted), |key| key.id.0, page)
     }
 
     pub(crate) fn note_key_use(&self, id: KeyId, minute: Timestamp) -> Result<(), StoreError> {
@@ -253,11 +266,13 @@ impl Memory {
     pub(crate) fn ttn_connections(
         &self,
         org: OrgId,
+        life: Life,
         page: &PageQuery,
     ) -> Result<Page<TtnConnection>, StoreError> {
         let tables = self.tables();
         page_by_id(
-            tables.ttn_connections.values().filter(|made| made.org == org),
+            // here none is ever taken away
+            tables.ttn_connections.values().filter(|made| made.org == org && life == Life::Present),
             |made| made.id,
             page,
         )

@@ -1,11 +1,14 @@
 //! Sites, areas, units and devices in memory.
 
-use hub_domain::{AreaId, DeviceId, OrgId, SiteId, UnitId};
+use hub_domain::{AreaId, DeviceId, OrgId, SiteId, Timestamp, UnitId};
 
 use super::{Memory, StateRow, page_by_id};
 use crate::{
-    StoreError,
-    records::{Area, AuditEntry, Device, Page, PageQuery, Site, UnitRecord},
+    Scope, StoreError,
+    records::{
+        Area, Assignment, AuditEntry, Device, DeviceFilter, Life, Page, PageQuery, Sensor, Site,
+        UnitFilter, UnitRecord,
+    },
 };
 
 impl Memory {
@@ -18,20 +21,24 @@ impl Memory {
         Ok(())
     }
 
-    pub(crate) fn site(&self, org: OrgId, id: SiteId) -> Result<Option<Site>, StoreError> {
-        Ok(self.find_site(id)?.filter(|site| site.org == org))
+    pub(crate) fn site(&self, scope: &Scope, id: SiteId) -> Result<Option<Site>, StoreError> {
+        Ok(self.find_site(id)?.filter(|site| site.org == scope.org && scope.sees(site.id)))
     }
 
     pub(crate) fn find_site(&self, id: SiteId) -> Result<Option<Site>, StoreError> {
         Ok(self.tables().sites.get(&id).cloned())
     }
 
-    pub(crate) fn sites(&self, org: OrgId, page: &PageQuery) -> Result<Page<Site>, StoreError> {
-        page_by_id(
-            self.tables().sites.values().filter(|site| site.org == org),
-            |site| site.id.0,
-            page,
-        )
+    pub(crate) fn sites(
+        &self,
+        scope: &Scope,
+        life: Life,
+        page: &PageQuery,
+    ) -> Result<Page<Site>, StoreError> {
+        let tables = self.tables();
+        let wanted =
+            |site: &&Site| life == Life::Present && site.org == scope.org && scope.sees(site.id);
+        page_by_id(tables.sites.values().filter(wanted), |site| site.id.0, page)
     }
 
     pub(crate) fn insert_area(&self, area: &Area, entry: &AuditEntry) -> Result<(), StoreError> {
@@ -42,18 +49,23 @@ impl Memory {
         Ok(())
     }
 
-    pub(crate) fn area(&self, org: OrgId, id: AreaId) -> Result<Option<Area>, StoreError> {
-        Ok(self.tables().areas.get(&id).filter(|area| area.org == org).cloned())
+    pub(crate) fn area(&self, scope: &Scope, id: AreaId) -> Result<Option<Area>, StoreError> {
+        let seen = |area: &&Area| area.org == scope.org && scope.sees(area.site);
+        Ok(self.tables().areas.get(&id).filter(seen).cloned())
     }
 
     pub(crate) fn areas(
         &self,
-        org: OrgId,
+        scope: &Scope,
         site: Option<SiteId>,
+        life: Life,
         page: &PageQuery,
     ) -> Result<Page<Area>, StoreError> {
         let tables = self.tables();
-        let wanted = |area: &&Area| area.org == org && site.is_none_or(|site| area.site == site);
+        let wanted = |area: &&Area| {
+            let seen = area.org == scope.org && scope.sees(area.site);
+            life == Life::Present && seen && site.is_none_or(|site| area.site == site)
+        };
         page_by_id(tables.areas.values().filter(wanted), |area| area.id.0, page)
     }
 
@@ -78,19 +90,26 @@ impl Memory {
         Ok(())
     }
 
-    pub(crate) fn unit(&self, org: OrgId, id: UnitId) -> Result<Option<UnitRecord>, StoreError> {
-        Ok(self.tables().units.get(&id).filter(|unit| unit.org == org).cloned())
+    pub(crate) fn unit(&self, scope: &Scope, id: UnitId) -> Result<Option<UnitRecord>, StoreError> {
+        let seen = |unit: &&UnitRecord| unit.org == scope.org && scope.sees(unit.site);
+        Ok(self.tables().units.get(&id).filter(seen).cloned())
     }
 
     pub(crate) fn units(
         &self,
-        org: OrgId,
-        site: Option<SiteId>,
+        scope: &Scope,
+        filter: &UnitFilter,
+        life: Life,
         page: &PageQuery,
     ) -> Result<Page<UnitRecord>, StoreError> {
         let tables = self.tables();
-        let wanted =
-            |unit: &&UnitRecord| unit.org == org && site.is_none_or(|site| unit.site == site);
+        let wanted = |unit: &&UnitRecord| {
+            let seen = unit.org == scope.org && scope.sees(unit.site);
+            let wanted = filter.site.is_none_or(|site| unit.site == site)
+                && filter.area.is_none_or(|area| unit.area == Some(area))
+                && filter.name.as_deref().is_none_or(|text| unit.name.contains(text));
+            life == Life::Present && seen && wanted
+        };
         page_by_id(tables.units.values().filter(wanted), |unit| unit.id.0, page)
     }
 
@@ -138,14 +157,38 @@ impl Memory {
     pub(crate) fn devices(
         &self,
         org: OrgId,
-        unit: Option<UnitId>,
+        filter: &DeviceFilter,
+        life: Life,
         page: &PageQuery,
     ) -> Result<Page<Device>, StoreError> {
         let tables = self.tables();
         let wanted = |device: &&Device| {
-            device.org == org && unit.is_none_or(|unit| device.unit == Some(unit))
+            life == Life::Present
+                && device.org == org
+                && filter.unit.is_none_or(|unit| device.unit == Some(unit))
+                && filter.dev_eui.as_ref().is_none_or(|eui| device.dev_eui.as_ref() == Some(eui))
+                && !(filter.is_unassigned && device.unit.is_some())
         };
         page_by_id(tables.devices.values().filter(wanted), |device| device.id.0, page)
+    }
+
+    pub(crate) fn sensors(
+        &self,
+        org: OrgId,
+        ids: &[DeviceId],
+        euis: &[String],
+    ) -> Result<Vec<Sensor>, StoreError> {
+        let mut found = self.resolve_devices(org, ids)?;
+        found.extend(self.resolve_euis(org, euis)?);
+        let since_ever = |unit| Assignment { unit, from: Timestamp::EARLIEST, until: None };
+        let sensor = |device: Device| Sensor {
+            id: device.id,
+            org,
+            dev_eui: device.dev_eui,
+            model: device.model,
+            assignments: device.unit.map(since_ever).into_iter().collect(),
+        };
+        Ok(found.into_iter().map(sensor).collect())
     }
 
     pub(crate) fn device_by_eui(

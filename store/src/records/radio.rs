@@ -3,6 +3,8 @@
 use hub_domain::{OrgId, Timestamp, UnitId};
 use uuid::Uuid;
 
+use crate::records::{Edition, PreviousSecret};
+
 /// A radio frame. Identified by (org, `dev_eui`, `session`, `f_cnt`), or without a session by (org, `dev_eui`,
 /// `f_cnt`, `payload_hash`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,17 @@ pub struct KeptUplink {
     pub is_settled: bool,
 }
 
+/// A kept frame of which whatever could be made was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Its row's id.
+    pub id: Uuid,
+    /// The unit that its sensor measured then.
+    pub unit: Option<UnitId>,
+    /// Whether it could be read.
+    pub is_decoded: bool,
+}
+
 /// A webhook connection of The Things Stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TtnConnection {
@@ -72,6 +85,10 @@ pub struct TtnConnection {
     pub name: String,
     /// SHA-256 of its secret.
     pub secret_hash: [u8; 32],
+    /// The secret before, while it is still taken.
+    pub previous: Option<PreviousSecret>,
     /// Since when.
     pub created_at: Timestamp,
+    /// How it was edited.
+    pub edition: Edition,
 }

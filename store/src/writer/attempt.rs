@@ -4,13 +4,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hub_domain::{AlertId, OrgId, Reading, SiteId, Timestamp, UnitId};
+use hub_domain::{AlertId, OrgId, Reading, SiteId, StatusChange, Timestamp, UnitId, Version};
 
-use super::group::Outcomes;
+use super::{deletion, group::Outcomes};
 use crate::{
     CommitError, Committed, PastFate, UnitCommit,
     audit::deeds_of,
     changes::{AlertChange, alert_changes},
+    entity::unit,
     memory::is_same,
     mint::Mint,
     reading_row::RowKey,
@@ -43,6 +44,16 @@ pub(super) struct EventRow<'a> {
     pub(super) event: &'a AlertEventRecord,
 }
 
+/// A change of what a unit is shown as.
+pub(super) struct StatusRow<'a> {
+    pub(super) org: OrgId,
+    pub(super) unit: UnitId,
+    pub(super) version: Version,
+    pub(super) ordinal: i64,
+    pub(super) written_at: Timestamp,
+    pub(super) change: &'a StatusChange,
+}
+
 /// The statements of a group, on one database or the other. Each is one statement, however many rows it is of.
 pub(super) trait Session: Send {
     /// Why the last transaction could not even be begun, if it could not: the database is away.
@@ -59,6 +70,17 @@ pub(super) trait Session: Send {
         &mut self,
         commits: &[&UnitCommit],
     ) -> impl Future<Output = Result<HashSet<UnitId>, sqlx::Error>> + Send;
+    /// The rows of units that are there, which nobody else changes until the transaction ends.
+    fn hold_units(
+        &mut self,
+        units: &[UnitId],
+    ) -> impl Future<Output = Result<Vec<unit::Model>, sqlx::Error>> + Send;
+    /// Marks units that are held as deleted.
+    fn mark_deleted(
+        &mut self,
+        units: &[UnitId],
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// Stores readings that are not there; gives how many.
     fn insert_fresh(
         &mut self,
@@ -94,6 +116,11 @@ pub(super) trait Session: Send {
         &mut self,
         entries: &[AuditEntry],
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    /// Stores what units are shown as from when on, not before what they were shown as last.
+    fn insert_statuses(
+        &mut self,
+        rows: &[StatusRow<'_>],
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// Makes all of it durable.
     fn commit(&mut self) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// Gives up what was begun, if anything was. If that fails, the connection goes with it.
@@ -105,7 +132,7 @@ pub(super) trait Session: Send {
 }
 
 /// Why a transaction was not committed.
-enum Halt {
+pub(super) enum Halt {
     /// These units are in conflict; the others can be tried again without them.
     Conflicts(HashSet<UnitId>),
     /// A statement failed. Nothing was written.
@@ -231,9 +258,11 @@ async fn attempt<S: Session>(
         group.iter().copied().filter(|commit| !conflicts.contains(&commit.unit)).collect();
     keep_owned(session, &mut live).await?;
     keep_moved(session, &mut live).await?;
+    deletion::write(session, &live, mint).await?;
     write_fresh(session, &live).await?;
     let mut fates = write_past(session, &live).await?;
     write_alerts(session, &live, mint).await?;
+    write_statuses(session, &live, mint).await?;
     session.commit().await.map_err(Halt::Unknown)?;
     let live: HashSet<UnitId> = live.iter().map(|commit| commit.unit).collect();
     let outcome = |unit: UnitId| {
@@ -355,11 +384,40 @@ async fn write_alerts<S: Session>(
     }
     session.insert_events(&events(&changes, &before)).await?;
     let entries: Vec<AuditEntry> =
-        live.iter().flat_map(|commit| entries(commit, mint, now)).collect();
+        live.iter().flat_map(|commit| deeds_of(commit, mint, now)).collect();
     if !entries.is_empty() {
         session.insert_audit(&entries).await?;
     }
     Ok(())
+}
+
+async fn write_statuses<S: Session>(
+    session: &mut S,
+    live: &[&UnitCommit],
+    mint: &Mint,
+) -> Result<(), Halt> {
+    let written_at = mint.now();
+    let rows: Vec<StatusRow<'_>> =
+        live.iter().flat_map(|commit| status_rows(commit, written_at)).collect();
+    if !rows.is_empty() {
+        session.insert_statuses(&rows).await?;
+    }
+    Ok(())
+}
+
+fn status_rows(commit: &UnitCommit, written_at: Timestamp) -> impl Iterator<Item = StatusRow<'_>> {
+    let (org, unit) = (commit.org, commit.unit);
+    commit.transition.iter().flat_map(move |transition| {
+        let version = transition.expected.next();
+        (0..).zip(&transition.statuses).map(move |(ordinal, change)| StatusRow {
+            org,
+            unit,
+            version,
+            ordinal,
+            written_at,
+            change,
+        })
+    })
 }
 
 fn events<'a>(changes: &'a [AlertChange], before: &HashMap<AlertId, i64>) -> Vec<EventRow<'a>> {
@@ -374,12 +432,4 @@ fn events<'a>(changes: &'a [AlertChange], before: &HashMap<AlertId, i64>) -> Vec
         })
     };
     changes.iter().flat_map(of_change).collect()
-}
-
-fn entries<'a>(
-    commit: &'a UnitCommit,
-    mint: &'a Mint,
-    now: Timestamp,
-) -> impl Iterator<Item = AuditEntry> + 'a {
-    deeds_of(commit).map(move |(deed, detail)| deed.entry(mint.id(now), now, detail))
 }

@@ -7,6 +7,7 @@
 //! [`CommitError::Unknown`].
 
 mod attempt;
+mod deletion;
 mod group;
 mod postgres;
 mod sqlite;
@@ -26,6 +27,7 @@ use tokio::{
 };
 
 use crate::{CommitError, Committed, PendingCommit, UnitCommit, mint::Mint};
+pub(crate) use deletion::deleted;
 use group::GroupWriter;
 
 /// A commit in the queue.

@@ -6,18 +6,19 @@ use std::{
 };
 
 use hub_domain::{AlertId, Reading, SiteId, Timestamp, UnitId};
+use serde_json::Value;
 use sqlx::{
     Connection as _, Executor as _, PgConnection, Postgres, Row as _,
     postgres::{PgArguments, PgConnectOptions, PgRow},
     query::Query,
 };
 
-use super::attempt::{EventRow, Row, Session};
+use super::attempt::{EventRow, Row, Session, StatusRow};
 use crate::{
     UnitCommit,
     changes::AlertChange,
     checkpoint,
-    entity::audit_entry::actor_columns,
+    entity::{audit_entry::actor_columns, unit},
     reading_row::{RowKey, postgres_key, postgres_reading, reading_columns},
     records::AuditEntry,
     sql,
@@ -47,6 +48,14 @@ FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[])
     AS moved (unit_id, expected, state, rule_version, wake_at)
 WHERE unit_states.unit_id = moved.unit_id AND unit_states.version = moved.expected
 RETURNING unit_states.unit_id";
+
+/// In one order, as all who hold several units must.
+const HOLD_UNITS: &str = "
+SELECT id, org_id, site_id, area_id, name, preset, created_at, deleted_at, version, updated_at FROM units
+WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE";
+
+const MARK_DELETED: &str = "
+UPDATE units SET deleted_at = $2, updated_at = $2, version = version + 1 WHERE id = ANY($1) AND deleted_at IS NULL";
 
 macro_rules! insert_readings {
     ($is_late:literal, $then:literal) => {
@@ -112,10 +121,31 @@ INSERT INTO alert_events (alert_id, ordinal, org_id, event, at, written_at, seve
 SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::text[],
     $8::uuid[], $9::text[], $10::bool[])";
 
+/// Who is no member did it as an operator of the platform, in the stay of that moment.
 const INSERT_AUDIT: &str = "
-INSERT INTO audit_log (id, org_id, at, actor_kind, actor_id, action, object_kind, object_id, detail)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::text[], $7::text[],
-    $8::uuid[], $9::text[])";
+INSERT INTO audit_log (id, org_id, at, actor_kind, actor_id, action, object_kind, object_id, detail, reason, old_value,
+    new_value, impersonation_id)
+SELECT done.*, (SELECT stay.id FROM impersonations AS stay
+    WHERE done.actor_kind = 'user' AND stay.operator_id = done.actor_id AND stay.org_id = done.org_id
+        AND done.at BETWEEN stay.created_at AND COALESCE(stay.ended_at, stay.ends_at)
+        AND NOT EXISTS (SELECT 1 FROM memberships AS place
+            WHERE place.org_id = done.org_id AND place.user_id = done.actor_id)
+    ORDER BY stay.id DESC LIMIT 1)
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::text[], $7::text[],
+    $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[])
+    AS done (id, org_id, at, actor_kind, actor_id, action, object_kind, object_id, detail, reason, old_value, new_value)";
+
+/// A unit's latest instant is one probe of the primary key.
+const INSERT_STATUSES: &str = "
+INSERT INTO unit_status_changes (org_id, unit_id, at, version, ordinal, written_at, status, thermal, link, door,
+    manual_log, mode)
+SELECT changed.org, changed.unit,
+    GREATEST(changed.at, (SELECT max(at) FROM unit_status_changes WHERE unit_id = changed.unit)),
+    changed.version, changed.ordinal, changed.written_at, changed.status, changed.thermal, changed.link,
+    changed.door, changed.manual_log, changed.mode
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
+    $9::text[], $10::text[], $11::text[], $12::text[])
+    AS changed (org, unit, at, version, ordinal, written_at, status, thermal, link, door, manual_log, mode)";
 
 type PgQuery = Query<'static, Postgres, PgArguments>;
 
@@ -145,7 +175,10 @@ impl PostgresSession {
             let mut connection = PgConnection::connect_with(&self.options).await?;
             match sql::unsafe_setting(&mut connection).await? {
                 Some(setting) => return Err(sqlx::Error::Protocol(format!("{setting} is off"))),
-                None => connection.execute(sql::PIN_DURABILITY).await?,
+                None => {
+                    connection.execute(sql::PIN_DURABILITY).await?;
+                    connection.execute(sql::AS_WRITER).await?
+                }
             };
             Ok(connection)
         };
@@ -233,6 +266,16 @@ impl Session for PostgresSession {
         rows.iter().map(|row| Ok(UnitId(row.try_get(0)?))).collect()
     }
 
+    async fn hold_units(&mut self, units: &[UnitId]) -> Result<Vec<unit::Model>, sqlx::Error> {
+        let rows = self.all(sqlx::query(HOLD_UNITS).bind(column(units, |unit| unit.0))).await?;
+        rows.iter().map(unit::Model::of_row).collect()
+    }
+
+    async fn mark_deleted(&mut self, units: &[UnitId], at: Timestamp) -> Result<(), sqlx::Error> {
+        let query = sqlx::query(MARK_DELETED).bind(column(units, |unit| unit.0));
+        self.run(query.bind(at.as_millis())).await.map(drop)
+    }
+
     async fn insert_fresh(&mut self, rows: &[Row<'_>]) -> Result<u64, sqlx::Error> {
         self.run(readings(INSERT_FRESH, rows)).await
     }
@@ -306,7 +349,27 @@ impl Session for PostgresSession {
             .bind(column(entries, |entry| entry.action.clone()))
             .bind(column(entries, |entry| entry.object_kind.clone()))
             .bind(column(entries, |entry| entry.object_id))
-            .bind(column(entries, |entry| entry.detail.clone()));
+            .bind(column(entries, |entry| entry.detail.clone()))
+            .bind(column(entries, |entry| entry.reason.clone()))
+            .bind(column(entries, |entry| entry.before.as_ref().map(Value::to_string)))
+            .bind(column(entries, |entry| entry.after.as_ref().map(Value::to_string)));
+        self.run(query).await.map(drop)
+    }
+
+    async fn insert_statuses(&mut self, rows: &[StatusRow<'_>]) -> Result<(), sqlx::Error> {
+        let query = sqlx::query(INSERT_STATUSES)
+            .bind(column(rows, |row| row.org.0))
+            .bind(column(rows, |row| row.unit.0))
+            .bind(column(rows, |row| row.change.at.as_millis()))
+            .bind(column(rows, |row| row.version.0))
+            .bind(column(rows, |row| row.ordinal))
+            .bind(column(rows, |row| row.written_at.as_millis()))
+            .bind(column(rows, |row| row.change.status.name()))
+            .bind(column(rows, |row| row.change.thermal.name()))
+            .bind(column(rows, |row| row.change.link.name()))
+            .bind(column(rows, |row| row.change.door.name()))
+            .bind(column(rows, |row| row.change.manual_log.name()))
+            .bind(column(rows, |row| row.change.mode));
         self.run(query).await.map(drop)
     }
 

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use sqlx::{Executor as _, Row as _, Sqlite, SqlitePool, pool::PoolConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::attempt::{EventRow, Row, Session};
+use super::attempt::{EventRow, Row, Session, StatusRow};
 use crate::{
     UnitCommit,
     changes::AlertChange,
     checkpoint,
-    entity::audit_entry::actor_columns,
+    entity::{audit_entry::actor_columns, unit},
     reading_row::{RowKey, reading_columns, sqlite_key, sqlite_reading},
     records::AuditEntry,
 };
@@ -37,6 +37,14 @@ UPDATE unit_states SET version = moved.value ->> 1 + 1, state = moved.value ->> 
 FROM json_each($1) AS moved
 WHERE unit_states.unit_id = unhex(moved.value ->> 0) AND unit_states.version = moved.value ->> 1
 RETURNING unit_id";
+
+const HOLD_UNITS: &str = "
+SELECT id, org_id, site_id, area_id, name, preset, created_at, deleted_at, version, updated_at FROM units
+WHERE id IN (SELECT unhex(value) FROM json_each($1)) AND deleted_at IS NULL";
+
+const MARK_DELETED: &str = "
+UPDATE units SET deleted_at = doomed.value ->> 1, updated_at = doomed.value ->> 1, version = version + 1
+FROM json_each($1) AS doomed WHERE units.id = unhex(doomed.value ->> 0) AND deleted_at IS NULL";
 
 macro_rules! insert_readings {
     ($is_late:literal, $then:literal) => {
@@ -98,10 +106,29 @@ SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2), value ->> 3, value -
     unhex(value ->> 7), value ->> 8, value ->> 9
 FROM json_each($1)";
 
+/// Who is no member did it as an operator of the platform, in the stay of that moment.
 const INSERT_AUDIT: &str = "
-INSERT INTO audit_log (id, org_id, at, actor_kind, actor_id, action, object_kind, object_id, detail)
-SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4), value ->> 5,
-    value ->> 6, unhex(value ->> 7), value ->> 8
+INSERT INTO audit_log (id, org_id, at, actor_kind, actor_id, action, object_kind, object_id, detail, reason, old_value,
+    new_value, impersonation_id)
+SELECT done.*, (SELECT stay.id FROM impersonations AS stay
+    WHERE done.actor_kind = 'user' AND stay.operator_id = done.actor_id AND stay.org_id = done.org_id
+        AND done.at BETWEEN stay.created_at AND COALESCE(stay.ended_at, stay.ends_at)
+        AND NOT EXISTS (SELECT 1 FROM memberships AS place
+            WHERE place.org_id = done.org_id AND place.user_id = done.actor_id)
+    ORDER BY stay.id DESC LIMIT 1)
+FROM (SELECT unhex(value ->> 0) AS id, unhex(value ->> 1) AS org_id, value ->> 2 AS at, value ->> 3 AS actor_kind,
+    unhex(value ->> 4) AS actor_id, value ->> 5 AS action, value ->> 6 AS object_kind, unhex(value ->> 7) AS object_id,
+    value ->> 8 AS detail, value ->> 9, value ->> 10, value ->> 11 FROM json_each($1)) AS done";
+
+/// MAX of two is the greater one, and NULL where one is.
+const INSERT_STATUSES: &str = "
+INSERT INTO unit_status_changes (org_id, unit_id, at, version, ordinal, written_at, status, thermal, link, door,
+    manual_log, mode)
+SELECT unhex(value ->> 0), unhex(value ->> 1),
+    MAX(value ->> 2, COALESCE(
+        (SELECT at FROM unit_status_changes WHERE unit_id = unhex(value ->> 1) ORDER BY at DESC LIMIT 1), 0)),
+    value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10,
+    value ->> 11
 FROM json_each($1)";
 
 /// An id as JSON.
@@ -187,6 +214,16 @@ impl Session for SqliteSession {
         });
         let rows = self.all(MOVE_UNITS, json).await?;
         rows.iter().map(|row| Ok(UnitId(row.try_get(0)?))).collect()
+    }
+
+    async fn hold_units(&mut self, units: &[UnitId]) -> Result<Vec<unit::Model>, sqlx::Error> {
+        let rows = self.all(HOLD_UNITS, array(units, |unit| hex(unit.0))).await?;
+        rows.iter().map(unit::Model::of_row).collect()
+    }
+
+    async fn mark_deleted(&mut self, units: &[UnitId], at: Timestamp) -> Result<(), sqlx::Error> {
+        let json = array(units, |unit| json!([hex(unit.0), at.as_millis()]));
+        self.run(MARK_DELETED, json).await.map(drop)
     }
 
     async fn insert_fresh(&mut self, rows: &[Row<'_>]) -> Result<u64, sqlx::Error> {
@@ -277,9 +314,33 @@ impl Session for SqliteSession {
                 entry.object_kind,
                 hex(entry.object_id),
                 entry.detail,
+                entry.reason,
+                entry.before.as_ref().map(Value::to_string),
+                entry.after.as_ref().map(Value::to_string),
             ])
         });
         self.run(INSERT_AUDIT, json).await.map(drop)
+    }
+
+    async fn insert_statuses(&mut self, rows: &[StatusRow<'_>]) -> Result<(), sqlx::Error> {
+        let json = array(rows, |row| {
+            let change = row.change;
+            json!([
+                hex(row.org.0),
+                hex(row.unit.0),
+                change.at.as_millis(),
+                row.version.0,
+                row.ordinal,
+                row.written_at.as_millis(),
+                change.status.name(),
+                change.thermal.name(),
+                change.link.name(),
+                change.door.name(),
+                change.manual_log.name(),
+                change.mode,
+            ])
+        });
+        self.run(INSERT_STATUSES, json).await.map(drop)
     }
 
     async fn commit(&mut self) -> Result<(), sqlx::Error> {

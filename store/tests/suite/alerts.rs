@@ -5,9 +5,10 @@ use hub_domain::{
     Severity, UnitId, UserId,
 };
 use hub_store::{
-    CommitError, TransitionCommit, UnitCommit,
+    CommitError, Said, TransitionCommit, UnitCommit,
     records::{Actor, AlertFilter, AlertRecord},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
@@ -75,7 +76,10 @@ pub(crate) async fn an_alert_lives_through_all_its_events(world: &World) {
     live.take(store, &[Input::Tick], at(11)).await.unwrap();
     let (mut by_ada, transition) =
         live.step(&[Input::Acknowledge { alert: opened.id, by: ADA }], at(12));
-    by_ada.transition.as_mut().unwrap().note = Some("door „left“ open".to_owned());
+    by_ada.transition.as_mut().unwrap().said = Said {
+        note: Some("door „left“ open".to_owned()),
+        reason: Some("call 7: „again“".to_owned()),
+    };
     world.clock.set(at(13));
     store.commit(by_ada).await.unwrap();
     live.apply(transition);
@@ -110,6 +114,9 @@ pub(crate) async fn an_alert_lives_through_all_its_events(world: &World) {
         (audit.action.as_str(), audit.actor, audit.object_id),
         ("alert.acknowledged", Actor::User(ADA), alert.id.0)
     );
+    assert_eq!(audit.reason.as_deref(), Some("call 7: „again“"));
+    assert_eq!(audit.before, Some(json!({ "status": "active" })));
+    assert_eq!(audit.after, Some(json!({ "status": "acknowledged" })));
 
     let other = world.org().await;
     assert_eq!(store.alert(other, alert.id).await.unwrap(), None);

@@ -4,7 +4,7 @@ use hub_domain::{
     MilliCelsius, OrgId, PerMille, Point, Reading, SiteId, SourceId, Timestamp, UnitId, UnitState,
     Version, reading::Channel,
 };
-use hub_store::{CommitError, Committed, PastFate, TransitionCommit, UnitCommit};
+use hub_store::{CommitError, Committed, PastFate, Said, TransitionCommit, UnitCommit};
 
 use crate::world::{NOON, World, all_pages};
 
@@ -36,7 +36,9 @@ pub(crate) fn transition(expected: i64) -> TransitionCommit {
         rule_version: 3,
         wake_at: None,
         events: Vec::new(),
-        note: None,
+        statuses: Vec::new(),
+        said: Said::default(),
+        deletes: None,
     }
 }
 

@@ -6,7 +6,9 @@ use hub_domain::{
     Input, Judged, MilliCelsius, OrgId, Point, Reading, SiteId, SourceId, Timestamp, Transition,
     Unit, Verdict, Version, reading::Channel,
 };
-use hub_store::{CommitError, Committed, Store, TransitionCommit, UnitCommit, records::LoadedUnit};
+use hub_store::{
+    CommitError, Committed, Said, Store, TransitionCommit, UnitCommit, records::LoadedUnit,
+};
 
 /// A live unit.
 pub(crate) struct Live {
@@ -74,7 +76,9 @@ impl Live {
             rule_version: self.rule_version,
             wake_at: transition.wake_at,
             events: transition.events.clone(),
-            note: None,
+            statuses: transition.statuses.clone(),
+            said: Said::default(),
+            deletes: None,
         });
         let commit = UnitCommit {
             org: self.org,

@@ -56,6 +56,9 @@ fn batch(live: &Live, numbers: &mut Numbers, now: Timestamp) -> Vec<Reading> {
                 Reading::new(Point { source, channel }, recorded_at, now, MilliCelsius(milli_c));
             reading.battery_percent =
                 (numbers.below(3) == 0).then_some(if numbers.below(5) == 0 { 5 } else { 90 });
+            if reading.point.channel == Channel::MANUAL {
+                reading.sequence = i64::try_from(numbers.below(4)).unwrap();
+            }
             reading.door_open = (numbers.below(6) == 0).then_some(numbers.below(2) == 0);
             reading
         })
@@ -78,7 +81,10 @@ pub(crate) async fn a_loaded_unit_folds_to_the_state_before(world: &World) {
             let index = usize::try_from(numbers.below(3)).unwrap();
             let live = &mut live[index];
             if numbers.below(5) == 0 {
-                live.take(store, &[Input::Tick], now).await.unwrap();
+                let second = SourceId::labelled(live.unit.id, "second");
+                let inputs = [Input::Tick, Input::Tick, Input::RetireSource(second)];
+                let input = &inputs[usize::try_from(numbers.below(3)).unwrap()];
+                live.take(store, std::slice::from_ref(input), now).await.unwrap();
             } else {
                 let readings = batch(live, &mut numbers, now);
                 live.ingest(store, &readings, now).await.unwrap();
@@ -108,6 +114,24 @@ pub(crate) async fn late_readings_are_not_judged_again(world: &World) {
     let since: Vec<_> = loaded.since.iter().map(|reading| reading.recorded_at).collect();
     assert_eq!(since, [at(100), at(200)], "the first made the checkpoint, two were late");
     assert_eq!(world.count_readings(org, units[0].id).await, 5);
+}
+
+pub(crate) async fn the_newest_judged_reading_of_a_point_is_found(world: &World) {
+    let (org, site, units) = world.units(2).await;
+    let unit = units[0].id;
+    let at = |secs| reading(unit, NOON.plus_secs(secs), 4_000);
+    let point = at(0).point;
+    let other = Point { channel: Channel::MANUAL, ..point.clone() };
+    let asked = [other.clone(), point.clone()];
+    let newest = async || world.store.newest_judged(unit, &asked).await.unwrap();
+    assert_eq!(newest().await, []);
+    let fresh = vec![at(0), Reading { sequence: 7, ..at(50) }, at(50)];
+    let past = vec![at(90), Reading { point: other, ..at(20) }];
+    world.store.commit(UnitCommit { fresh, past, ..commit(org, site, unit) }).await.unwrap();
+    let fresh = vec![Reading { point: point.clone(), ..reading(units[1].id, NOON, 1_000) }];
+    let elsewhere = UnitCommit { fresh, ..commit(org, site, units[1].id) };
+    world.store.commit(elsewhere).await.unwrap();
+    assert_eq!(newest().await, [Reading { sequence: 7, ..at(50) }], "late ones were not judged");
 }
 
 pub(crate) async fn a_site_is_loaded_with_all_it_has(world: &World) {

@@ -1,16 +1,24 @@
 //! One suite, every backend: memory, SQLite and a private PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod accounts;
 mod alerts;
+mod audit;
 mod commits;
 mod crashes;
+mod data;
 mod databases;
+mod erasure;
 mod live;
 mod loads;
 mod radio;
+mod requests;
 mod rules;
+mod sensors;
+mod tenancy;
 mod tenants;
 mod tree;
+mod tree_lives;
 mod world;
 
 /// Makes each scenario a test on every backend.
@@ -41,6 +49,86 @@ macro_rules! on_every_backend {
             })+
         }
     };
+}
+
+/// Makes each scenario a test on both databases: of what the memory backend does not keep.
+macro_rules! on_both_databases {
+    ($($file:ident: $($scenario:ident),+ $(,)?;)+) => {
+        mod on_sqlite {
+            $(mod $file {
+                $(#[tokio::test]
+                async fn $scenario() {
+                    crate::$file::$scenario(&crate::world::World::on_sqlite().await).await;
+                })+
+            })+
+        }
+        mod on_postgres {
+            $(mod $file {
+                $(#[tokio::test]
+                async fn $scenario() {
+                    crate::$file::$scenario(&crate::world::World::on_postgres().await).await;
+                })+
+            })+
+        }
+    };
+}
+
+on_both_databases! {
+    accounts:
+        a_session_ends_when_nobody_renews_it,
+        a_token_used_again_ends_its_session_and_no_other,
+        links_end_and_are_few,
+        a_step_and_a_recovery_code_are_taken_once,
+        an_invitation_ends_and_leaves_nothing_half_done,
+        a_stay_ends_by_itself_and_is_on_record,
+        who_is_no_operator_any_more_stays_nowhere,
+        a_stay_that_begins_as_its_operator_goes_is_over,
+        a_reset_leaves_one_way_into_an_unproven_account;
+    sensors:
+        assignments_follow_each_other_and_never_overlap,
+        a_change_is_noted_until_it_is_carried_through,
+        a_unit_that_was_left_at_once_is_told,
+        what_is_claimed_is_noted_as_nobodys_no_more,
+        the_earliest_of_the_newest_calibrations_is_owed,
+        a_gateway_is_noted_once_a_minute,
+        a_sensor_is_claimed_once_with_its_frames,
+        nobody_touches_sensors_of_another;
+    erasure:
+        an_erasure_leaves_nothing_and_touches_nothing_of_others,
+        an_erasure_that_was_cut_goes_on,
+        the_audit_log_of_nobody_else_can_be_erased;
+    tenancy:
+        members_are_edited_within_the_editors_reach,
+        one_owner_stays_however_many_go_at_once,
+        an_address_is_invited_once_at_a_time,
+        a_link_shows_the_sites_it_was_made_for,
+        a_deleted_organization_is_as_none_until_its_owner_restores_it;
+    audit:
+        each_change_is_one_entry_with_before_and_after,
+        entries_are_narrowed_newest_first,
+        a_contact_is_kept_while_a_policy_names_them;
+    requests:
+        a_key_tells_what_was_made_and_holds_a_day;
+    rules:
+        a_rule_is_edited_taken_away_and_brought_back,
+        a_rule_whose_end_would_leave_a_contradiction_stays;
+    data:
+        pages_of_readings_are_all_of_them_in_either_order,
+        a_cursor_of_readings_stays_where_it_is_under_inserts,
+        buckets_say_what_the_readings_say,
+        a_month_of_one_unit_in_buckets_is_quick,
+        a_history_is_whole_without_gaps_and_does_not_go_back,
+        an_export_has_every_table_and_nothing_of_others;
+    tree_lives:
+        an_edit_is_of_the_edition_it_was_made_for,
+        what_holds_something_is_not_deleted,
+        a_unit_is_deleted_only_as_its_actor_left_it,
+        a_unit_comes_back_only_to_what_is_there,
+        a_unit_that_comes_back_is_told_what_it_missed,
+        a_preset_is_held_against_the_rules,
+        a_purged_unit_leaves_nothing_but_its_audit,
+        a_purge_takes_a_site_with_its_rules,
+        units_are_found_by_their_names;
 }
 
 on_every_backend! {
@@ -93,6 +181,7 @@ on_every_backend! {
     loads:
         a_loaded_unit_folds_to_the_state_before,
         late_readings_are_not_judged_again,
+        the_newest_judged_reading_of_a_point_is_found,
         a_site_is_loaded_with_all_it_has,
         a_unit_is_loaded_under_the_present_epoch_only,
         sites_that_are_due_are_found,

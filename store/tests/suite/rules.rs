@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use hub_domain::{Layer, MilliCelsius, Preset, RuleField, RuleLayer};
-use hub_store::{RuleScope, StoreError, records::Actor};
+use hub_store::{
+    RuleEdit, RuleFilter, RuleScope, StoreError,
+    records::{Actor, Life},
+};
 use uuid::Uuid;
 
 use crate::world::{World, all_pages};
@@ -33,16 +36,21 @@ pub(crate) async fn each_edit_is_a_version(world: &World) {
     assert_eq!((is_new, second.id, second.version), (false, first.id, 2));
     assert_eq!(second.created_at, first.created_at);
     assert_eq!(store.rule(org, first.id).await.unwrap(), Some(second.clone()));
-    assert_eq!(store.rule_versions(org, first.id).await.unwrap(), [first.clone(), second.clone()]);
     assert_eq!(store.rule(world.org().await, first.id).await.unwrap(), None);
 
     let own = layer(&[(RuleField::HighLimit, None), (RuleField::LowLimit, Some(1_000))]);
     let (own, _) = store.put_rule(org, RuleLayer::Unit, unit.0, own, by).await.unwrap();
-    assert_eq!(all_pages(|page| store.rules(org, page)).await, [second, own]);
-    let (version, explained) = store.effective_rule(org, unit).await.unwrap().unwrap();
-    let of =
-        |field| explained.iter().find(|r| r.field == field).map(|r| (r.value, r.from)).unwrap();
-    assert_eq!(version, 3, "each edit raises the organization's version");
+    assert_eq!(
+        all_pages(|page| store.rules(org, RuleFilter::default(), page)).await,
+        [second, own]
+    );
+    let effective = store.effective_rule(org, unit).await.unwrap().unwrap();
+    let fields = &effective.fields;
+    let of = |field| fields.iter().find(|r| r.field == field).map(|r| (r.value, r.from)).unwrap();
+    let at = |layer| effective.rule_at(layer).map(|rule| (rule.id, rule.version));
+    assert_eq!(at(RuleLayer::Site), Some((first.id, 2)));
+    assert_eq!(at(RuleLayer::Organization), None);
+    assert_eq!(effective.version, 3, "each edit raises the organization's version");
     assert_eq!(
         of(RuleField::HighLimit),
         (None, RuleLayer::Unit),
@@ -65,8 +73,12 @@ pub(crate) async fn a_rule_that_contradicts_a_unit_below_is_refused(world: &Worl
         matches!(refused, Err(StoreError::RuleContradiction { unit, .. }) if unit == units[1].id),
         "{refused:?}"
     );
-    assert_eq!(all_pages(|page| store.rules(org, page)).await.len(), 1, "nothing was written");
-    assert_eq!(store.effective_rule(org, units[0].id).await.unwrap().unwrap().0, 1);
+    assert_eq!(
+        all_pages(|page| store.rules(org, RuleFilter::default(), page)).await.len(),
+        1,
+        "nothing was written"
+    );
+    assert_eq!(store.effective_rule(org, units[0].id).await.unwrap().unwrap().version, 1);
 }
 
 pub(crate) async fn a_unit_that_contradicts_the_rules_above_is_refused(world: &World) {
@@ -81,7 +93,7 @@ pub(crate) async fn a_unit_that_contradicts_the_rules_above_is_refused(world: &W
     let refused =
         world.store.create_unit(org, site, None, "cold", Some(preset.id), Actor::Hub).await;
     assert!(matches!(refused, Err(StoreError::RuleContradiction { .. })), "{refused:?}");
-    assert_eq!(all_pages(|page| world.store.units(org, None, page)).await, []);
+    assert_eq!(all_pages(|page| world.store.units(org, None, Life::Present, page)).await, []);
 }
 
 pub(crate) async fn equal_rules_share_one_value(world: &World) {
@@ -115,4 +127,50 @@ pub(crate) async fn a_rule_needs_a_scope_of_its_organization(world: &World) {
         let refused = world.store.put_rule(org, scope, id, high(5_000), Actor::Hub).await;
         assert!(matches!(refused, Err(StoreError::NotFound)), "{scope:?} {refused:?}");
     }
+}
+
+pub(crate) async fn a_rule_is_edited_taken_away_and_brought_back(world: &World) {
+    let (store, by) = (&world.store, Actor::Hub);
+    let (org, site, _) = world.units(1).await;
+    let other = world.org().await;
+    let both = layer(&[(RuleField::HighLimit, Some(8_000)), (RuleField::LowLimit, Some(1_000))]);
+    let (made, _) = store.put_rule(org, RuleLayer::Site, site.0, both, by).await.unwrap();
+    let edit = RuleEdit { said: high(7_000), unset: vec![RuleField::LowLimit] };
+    let edited = store.edit_rule(org, made.id, Some(1), edit.clone(), by).await.unwrap();
+    assert_eq!((edited.version, &edited.layer), (2, &high(7_000)));
+    let stale = store.edit_rule(org, made.id, Some(1), edit.clone(), by).await;
+    assert!(matches!(stale, Err(StoreError::Stale)), "{stale:?}");
+    let early = store.restore_rule(org, made.id, by).await;
+    assert!(matches!(early, Err(StoreError::NotDeleted)), "{early:?}");
+
+    let gone = store.delete_rule(org, made.id, by).await.unwrap();
+    assert!(gone.layer.is_empty() && gone.deleted_at.is_some() && gone.version == 3);
+    let again = store.edit_rule(org, made.id, None, edit, by).await;
+    assert!(matches!(again, Err(StoreError::NotFound)), "{again:?}");
+    let deleted = RuleFilter { life: Life::Deleted, ..RuleFilter::default() };
+    assert_eq!(all_pages(|page| store.rules(org, RuleFilter::default(), page)).await, []);
+    assert_eq!(all_pages(|page| store.rules(org, deleted, page)).await, [gone]);
+
+    let back = store.restore_rule(org, made.id, by).await.unwrap();
+    assert_eq!((back.version, &back.layer, back.deleted_at), (4, &high(7_000), None));
+    let versions = all_pages(|page| store.rule_versions(org, made.id, page)).await;
+    let told: Vec<_> = versions.iter().map(|it| (it.version, it.action.as_str())).collect();
+    assert_eq!(told, [(4, "restored"), (3, "deleted"), (2, "updated"), (1, "created")]);
+    assert!(all_pages(|page| store.rule_versions(other, made.id, page)).await.is_empty());
+    store.delete_rule(org, made.id, by).await.unwrap();
+    let (anew, is_new) =
+        store.put_rule(org, RuleLayer::Site, site.0, high(6_000), by).await.unwrap();
+    assert_eq!((is_new, anew.id, anew.version, anew.deleted_at), (true, made.id, 6, None));
+}
+
+pub(crate) async fn a_rule_whose_end_would_leave_a_contradiction_stays(world: &World) {
+    let (store, by) = (&world.store, Actor::Hub);
+    let (org, site, units) = world.units(1).await;
+    let (near, _) = store.put_rule(org, RuleLayer::Site, site.0, high(9_000), by).await.unwrap();
+    let low = layer(&[(RuleField::LowLimit, Some(4_000))]);
+    store.put_rule(org, RuleLayer::Unit, units[0].id.0, low, by).await.unwrap();
+    store.put_rule(org, RuleLayer::Organization, org.0, high(3_000), by).await.unwrap();
+    let refused = store.delete_rule(org, near.id, by).await;
+    assert!(matches!(refused, Err(StoreError::RuleContradiction { .. })), "{refused:?}");
+    assert_eq!(store.rule(org, near.id).await.unwrap(), Some(near));
 }

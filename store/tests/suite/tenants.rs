@@ -3,7 +3,7 @@
 use hub_domain::{KeyId, Timestamp, UserId};
 use hub_store::{
     StoreError,
-    records::{Actor, Role, SigningKey},
+    records::{Actor, Life, Role, SigningKey},
 };
 use uuid::Uuid;
 
@@ -118,7 +118,7 @@ pub(crate) async fn keys_are_revoked_once_and_touched_in_minutes(world: &World) 
     world.clock.set(NOON.plus_secs(5));
     store.revoke_api_key(org, id, Actor::Hub).await.unwrap();
     assert_eq!(store.find_api_key(id).await.unwrap().unwrap().revoked_at, Some(NOON));
-    let keys = all_pages(|page| store.api_keys(org, page)).await;
+    let keys = all_pages(|page| store.api_keys(org, Life::Deleted, page)).await;
     assert_eq!(keys.iter().map(|key| key.id).collect::<Vec<_>>(), [id]);
 }
 
@@ -129,6 +129,6 @@ pub(crate) async fn webhook_connections_are_found_by_their_id(world: &World) {
     assert_eq!(store.find_ttn_connection(made.id).await.unwrap(), Some(made.clone()));
     assert_eq!(store.ttn_connection(org, made.id).await.unwrap(), Some(made.clone()));
     assert_eq!(store.ttn_connection(other, made.id).await.unwrap(), None);
-    assert_eq!(all_pages(|page| store.ttn_connections(org, page)).await, [made]);
-    assert_eq!(all_pages(|page| store.ttn_connections(other, page)).await, []);
+    assert_eq!(all_pages(|page| store.ttn_connections(org, Life::Present, page)).await, [made]);
+    assert_eq!(all_pages(|page| store.ttn_connections(other, Life::Present, page)).await, []);
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ago, hub};
 
@@ -26,15 +26,13 @@ async fn an_edited_rule_reaches_the_running_unit_at_once() {
     api.set_unit_rule(&unit, json!({ "lowLimit": 2 })).await;
     let effective = api.read(&format!("/api/v1/units/{unit}/effective-rule")).await;
     let field = |name: &str| effective["fields"][name].clone();
-    assert_eq!(
-        field("highLimit"),
-        json!({ "value": 7.5, "unit": "celsius", "from": "organization" })
-    );
-    assert_eq!(field("lowLimit"), json!({ "value": 2.0, "unit": "celsius", "from": "unit" }));
-    assert_eq!(
-        field("confirmHighShutSecs"),
-        json!({ "value": 600, "unit": "seconds", "from": "default" })
-    );
+    let said = |name: &str, value: Value, from: &str| {
+        let field = field(name);
+        assert_eq!((&field["value"], &field["from"]), (&value, &json!(from)), "{name}");
+    };
+    said("highLimit", json!(7.5), "organization");
+    said("lowLimit", json!(2.0), "unit");
+    said("confirmHighShutSecs", json!(600), "default");
     let live = api.live(&unit).await;
     assert_eq!((&live["highLimit"], &live["lowLimit"]), (&json!(7.5), &json!(2.0)));
 }
@@ -96,8 +94,7 @@ async fn presets_and_fields_are_told_and_an_unsupported_preset_is_refused() {
         .find(|preset| preset["supported"] == false)
         .expect("some are not supported yet");
     let site = api.create_site("Kitchen").await;
-    let make =
-        |preset: &serde_json::Value| json!({ "siteId": site, "name": "Unit", "preset": preset });
+    let make = |preset: &Value| json!({ "siteId": site, "name": "Unit", "preset": preset });
     assert_eq!(api.post("/api/v1/units", &make(&unsupported["id"])).await.status, 422);
     assert_eq!(api.post("/api/v1/units", &make(&json!("no.such"))).await.status, 422);
     let made = api.create("/api/v1/units", make(&reachin["id"])).await;

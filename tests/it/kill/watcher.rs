@@ -74,8 +74,8 @@ impl Watcher {
         let site = lock(&self.watch).site.clone();
         let units = api.list(&format!("/api/v1/units?siteId={site}")).await;
         let units = by_id(units.into_iter().map(|unit| unit["live"].clone()));
-        let alerts =
-            by_id(api.list(&format!("/api/v1/alerts?siteId={site}&status=open")).await.into_iter());
+        let alerts = api.list(&format!("/api/v1/alerts?siteId={site}&status=open")).await;
+        let alerts = by_id(alerts.into_iter().map(as_published));
         let alike = || async { self.difference(&units, &alerts).is_none().then_some(()) };
         if tokio::time::timeout(SOON, wait::until("one picture", 2 * SOON, alike)).await.is_err() {
             let difference = self.difference(&units, &alerts);
@@ -92,6 +92,15 @@ impl Watcher {
 
 fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
     watch.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An alert as sockets show it: what people wrote down beside it is for those who ask.
+fn as_published(mut alert: Value) -> Value {
+    for aside in ["needsAction", "snoozedUntil"] {
+        let fields = alert.as_object_mut().expect("an alert is an object");
+        fields.remove(aside).expect("the interface says it");
+    }
+    alert
 }
 
 fn by_id(objects: impl Iterator<Item = Value>) -> BTreeMap<String, Value> {

@@ -102,8 +102,8 @@ async fn an_acknowledgement_reaches_every_dashboard_once() {
         let races = (0..10).map(|_| story.api.post(&path, &empty));
         let answers = futures_util::future::join_all(races).await;
         let codes: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
-        assert_eq!(codes.iter().filter(|code| **code == 200).count(), 1, "{codes:?}");
-        assert!(codes.iter().all(|code| [200, 409].contains(code)), "{codes:?}");
+        // it is one person who says it ten times
+        assert!(codes.iter().all(|code| *code == 200), "{codes:?}");
         for socket in &mut sockets {
             let acknowledged = |publication: &hub_testkit::socket::Publication| {
                 publication.data["event"] == "acknowledged"

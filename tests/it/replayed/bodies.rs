@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use hub_testkit::{api::Api, shared};
-use serde_json::Value;
+use hub_testkit::{api::Api, ledger::instant, shared};
+use serde_json::{Value, json};
 
 use super::Connection;
 use crate::promises::{BACKENDS, Story};
@@ -85,11 +85,28 @@ fn assert_left(case: &Value, readings: &[Value], what: &str) {
     assert_beside(readings, "doorOpen", door.as_ref(), what);
 }
 
-/// Sends a body twice and looks each time at what it left.
-async fn assert_taken(api: &Api, case: &Value, what: &str) {
+/// `vendor/model` as the network knows it.
+fn model(case: &Value) -> String {
+    let version = &case["body"]["uplink_message"]["version_ids"];
+    let word = |name| version[name].as_str().expect("an uplink names its device's version");
+    format!("{}/{}", word("brand_id"), word("model_id"))
+}
+
+/// A unit with the case's sensor, of this model if any.
+async fn unit_of(api: &Api, case: &Value, model: Option<&str>) -> String {
     let site = api.create_site("Kitchen").await;
     let unit = api.create_unit(&site, "Unit").await;
-    api.create_device(&unit, "Sensor", dev_eui(case)).await;
+    let mut device = json!({ "unitId": unit, "name": "Sensor", "devEui": dev_eui(case) });
+    if let Some(model) = model {
+        device["model"] = model.into();
+    }
+    api.create("/api/v1/devices", device).await;
+    unit
+}
+
+/// Sends a body twice and looks each time at what it left.
+async fn assert_taken(api: &Api, case: &Value, model: Option<&str>, what: &str) {
+    let unit = unit_of(api, case, model).await;
     let connection = Connection::make(api).await;
     for _ in 0..2 {
         let status = connection.send(&case["body"]).await;
@@ -97,11 +114,8 @@ async fn assert_taken(api: &Api, case: &Value, what: &str) {
         let readings = api.list(&format!("/api/v1/units/{unit}/readings")).await;
         let frames = api.list(&format!("/api/v1/units/{unit}/frames")).await;
         assert_eq!(frames.len(), 1, "{what}: the frame itself is kept, once");
-        if case["body"]["uplink_message"]["decoded_payload"].is_object() {
-            assert_left(case, &readings, what);
-        } else {
-            assert_eq!((readings.len(), &frames[0]["decoded"]), (0, &Value::Bool(false)), "{what}");
-        }
+        assert_eq!(frames[0]["decoded"], true, "{what}");
+        assert_left(case, &readings, what);
     }
     // of silence there may be alerts: the bodies are years old
     let of_silence = ["monitoring_interrupted", "missed_manual_entry"];
@@ -110,16 +124,97 @@ async fn assert_taken(api: &Api, case: &Value, what: &str) {
     assert_eq!(alerts, [] as [Value; 0], "{what}: what a broken probe reads is no incident");
 }
 
-/// Each body goes to an organization of its own: they were all composed of one device and one frame counter.
+/// Each body goes to organizations of its own: they were all composed of one device and one frame counter. The one that
+/// no formatter read is known by its shape where its model is not.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_composed_bodies_leave_just_their_readings() {
     let Some(cases) = bodies("composed") else { return };
+    assert_eq!(cases.len(), 9);
     for backend in BACKENDS {
         let story = Story::begin(backend).await;
         for case in &cases {
-            let (_, api) = story.hub.owner(name(case)).await.expect("an owner is made");
-            assert_taken(&api, case, &format!("{backend:?}, {}", name(case))).await;
+            for model in [None, Some(model(case))] {
+                let what = format!("{backend:?}, {}, {model:?}", name(case));
+                let (_, api) = story.hub.owner(&what).await.expect("an owner is made");
+                assert_taken(&api, case, model.as_deref(), &what).await;
+            }
         }
+    }
+}
+
+/// The network's formatter is made to say 40 °C, which the bytes do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_of_a_known_model_are_believed_before_what_the_network_made_of_them() {
+    let Some(mut cases) = bodies("composed") else { return };
+    let case = &mut cases[0];
+    assert_eq!(model(case), "dragino/lht65");
+    case["body"]["uplink_message"]["decoded_payload"] = json!({ "TempC_SHT": 40.0 });
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        for (model, left) in [
+            (Some("dragino/lht65"), 28.29),
+            (Some("Dragino/LHT65"), 28.29),
+            (Some("acme/thermometer"), 40.0),
+            (None, 40.0),
+        ] {
+            let what = format!("{backend:?}, {model:?}");
+            let (_, api) = story.hub.owner(&what).await.expect("an owner is made");
+            let unit = unit_of(&api, case, model).await;
+            assert_eq!(Connection::make(&api).await.send(&case["body"]).await / 100, 2, "{what}");
+            let readings = api.list(&format!("/api/v1/units/{unit}/readings")).await;
+            let own = readings.iter().find(|reading| reading["channel"] == "temperature");
+            assert_eq!(own.map(|own| &own["temperature"]), Some(&json!(left)), "{what}");
+        }
+    }
+}
+
+/// A reading out of a sensor's memory is of the time that the frame says, be it years ago: of Milesight's it is 2023, of Laird's,
+/// whose clock was never set, 2015.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sensor_remembers_is_of_its_own_time() {
+    let Some(mut cases) = bodies("composed") else { return };
+    let case = &mut cases[0];
+    let frames = [
+        ("milesight/em300-sld-zld", "IM4A8VNl/wB4AQ==", vec!["2023-11-14T22:13:20.000Z"]),
+        (
+            "laird/rs1xx-ext-temp-rtd-sensor",
+            "BAECAAAAAAAAAAAAAAAAAAAAAA==",
+            vec!["2015-01-01T00:00:00.000Z", "2015-01-01T00:00:00.001Z"],
+        ),
+    ];
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        for (model, payload, times) in &frames {
+            let what = format!("{backend:?}, {model}");
+            let (_, api) = story.hub.owner(&what).await.expect("an owner is made");
+            let unit = unit_of(&api, case, Some(model)).await;
+            case["body"]["uplink_message"]["frm_payload"] = (*payload).into();
+            let connection = Connection::make(&api).await;
+            assert_eq!(connection.send(&case["body"]).await / 100, 2, "{what}");
+            let readings = api.list(&format!("/api/v1/units/{unit}/readings")).await;
+            let left: Vec<_> =
+                readings.iter().map(|reading| instant(&reading["recordedAt"])).collect();
+            let wanted: Vec<_> = times.iter().map(|time| instant(&json!(time))).collect();
+            assert_eq!(left, wanted, "{what}: {readings:?}");
+        }
+    }
+}
+
+/// On another port nothing tells whose frame it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_nobody_can_read_is_kept_and_leaves_no_reading() {
+    let Some(mut cases) = bodies("composed") else { return };
+    let raw = |case: &&mut Value| !case["body"]["uplink_message"]["decoded_payload"].is_object();
+    let case = cases.iter_mut().find(raw).expect("one has no decoded payload");
+    case["body"]["uplink_message"]["f_port"] = 77.into();
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        let unit = unit_of(&story.api, case, None).await;
+        let connection = Connection::make(&story.api).await;
+        assert_eq!(connection.send(&case["body"]).await / 100, 2, "{backend:?}");
+        assert_eq!(story.readings(&unit).await.len(), 0, "{backend:?}");
+        let frames = story.api.list(&format!("/api/v1/units/{unit}/frames")).await;
+        assert_eq!((frames.len(), &frames[0]["decoded"]), (1, &json!(false)), "{backend:?}");
     }
 }
 

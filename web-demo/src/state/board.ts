@@ -135,6 +135,12 @@ export class Board {
       case "summary":
         this.#nameSite(publication.site.id, publication.site.name, changes);
         break;
+      case "unit_removed":
+        this.#removeUnit(publication.unitId, changes);
+        break;
+      case "site_removed":
+        this.#removeSite(publication.siteId, changes);
+        break;
     }
     return changes;
   }
@@ -166,6 +172,16 @@ export class Board {
       this.units.set(unit.id, unit);
       changes.units.add(unit.id);
     }
+  }
+
+  #removeUnit(unitId: string, changes: Changes): void {
+    if (this.units.delete(unitId)) changes.removedUnits.add(unitId);
+    for (const [id, { alert }] of this.#alerts) if (alert.unitId === unitId) this.#dropAlert(id, changes);
+  }
+
+  #removeSite(siteId: string, changes: Changes): void {
+    for (const unit of this.units.values()) if (unit.siteId === siteId) this.#removeUnit(unit.id, changes);
+    if (this.sites.delete(siteId)) changes.sites.add(siteId);
   }
 
   #takeUnit(unit: UnitView, changes: Changes): void {

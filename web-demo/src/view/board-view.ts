@@ -146,8 +146,12 @@ export class BoardView {
 
   #drawSite(id: string): void {
     const site = this.#options.board.sites.get(id);
-    if (!site) return;
     let section = this.#sections.get(id);
+    if (!site) {
+      section?.root.remove();
+      this.#sections.delete(id);
+      return;
+    }
     if (!section) {
       section = new SiteSection(id);
       this.#sections.set(id, section);

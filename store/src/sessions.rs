@@ -1,0 +1,197 @@
+//! Sessions of the hub's own sign-in: families of tokens, each of which renews the session once.
+//!
+//! Every change locks the person's row first, so that ending all of somebody's sessions and renewing one of them
+//! cannot pass each other by.
+
+use hub_domain::{Timestamp, UserId};
+use sea_orm::{
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    sea_query::Expr,
+};
+
+use crate::{
+    Store, StoreError,
+    entity::{self, refresh_token, user},
+    open::ask_database,
+    records::{Renewal, Secret},
+    sql::Sql,
+};
+
+/// A token that was used no longer ago than this is refused and nothing more: two tabs of one browser may have sent
+/// it at the same moment.
+const SAME_MOMENT_MILLIS: i64 = 10_000;
+
+impl Store {
+    /// Begins a session of somebody who signed in with the password of that hash.
+    ///
+    /// # Errors
+    /// `Stale` if the password was changed meanwhile, otherwise as [`StoreError`] says.
+    pub async fn open_session(
+        &self,
+        user: UserId,
+        password_hash: Option<&str>,
+        fresh: Secret,
+        lasts_secs: u32,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let ends_at = now.plus_secs(lasts_secs);
+        ask_database!(self, open_session(user, password_hash, fresh, now, ends_at))
+    }
+
+    /// Renews a session: `shown` is used up, `fresh` is the next. Of many at once one is renewed.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn renew_session(
+        &self,
+        shown: Secret,
+        fresh: Secret,
+        lasts_secs: u32,
+    ) -> Result<Renewal, StoreError> {
+        let now = self.now();
+        let ends_at = now.plus_secs(lasts_secs);
+        ask_database!(self, renew_session(shown, fresh, now, ends_at))
+    }
+
+    /// Ends a session by any of its tokens. Nothing happens if it is none.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn end_session(&self, shown: Secret) -> Result<(), StoreError> {
+        let now = self.now();
+        ask_database!(self, end_session(shown, now))
+    }
+}
+
+impl Sql {
+    pub(crate) async fn open_session(
+        &self,
+        user: UserId,
+        password_hash: Option<&str>,
+        fresh: Secret,
+        now: Timestamp,
+        ends_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = self.begin().await?;
+        let person = hold_user(&change, user).await?.ok_or(StoreError::NotFound)?;
+        if person.password_hash.as_deref() != password_hash {
+            return Err(StoreError::Stale);
+        }
+        let over = refresh_token::Entity::delete_many()
+            .filter(refresh_token::Column::UserId.eq(user.0))
+            .filter(refresh_token::Column::ExpiresAt.lt(now.as_millis()));
+        over.exec(&change).await?;
+        insert(&change, fresh, fresh.id, user, now, ends_at).await?;
+        Ok(change.commit().await?)
+    }
+
+    pub(crate) async fn renew_session(
+        &self,
+        shown: Secret,
+        fresh: Secret,
+        now: Timestamp,
+        ends_at: Timestamp,
+    ) -> Result<Renewal, StoreError> {
+        let change = self.begin().await?;
+        let Some(row) = hold_token(&change, shown).await? else { return Ok(Renewal::Refused) };
+        let user = UserId(row.user_id);
+        if row.revoked_at.is_some() || row.expires_at <= now.as_millis() {
+            return Ok(Renewal::Refused);
+        }
+        match row.used_at {
+            Some(used_at) if now.as_millis() - used_at <= SAME_MOMENT_MILLIS => {
+                return Ok(Renewal::Refused);
+            }
+            Some(_) => {
+                revoke(&change, refresh_token::Column::FamilyId.eq(row.family_id), now).await?;
+                change.commit().await?;
+                return Ok(Renewal::Stolen(user));
+            }
+            None => {}
+        }
+        let used = refresh_token::Entity::update_many()
+            .col_expr(refresh_token::Column::UsedAt, Expr::val(now.as_millis()))
+            .filter(refresh_token::Column::Id.eq(row.id));
+        used.exec(&change).await?;
+        insert(&change, fresh, row.family_id, user, now, ends_at).await?;
+        change.commit().await?;
+        Ok(Renewal::Renewed(user))
+    }
+
+    pub(crate) async fn end_session(
+        &self,
+        shown: Secret,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = self.begin().await?;
+        let Some(row) = hold_token(&change, shown).await? else { return Ok(()) };
+        revoke(&change, refresh_token::Column::FamilyId.eq(row.family_id), now).await?;
+        Ok(change.commit().await?)
+    }
+}
+
+/// Ends all of somebody's sessions, within a change that holds their row.
+pub(crate) async fn end_all(
+    change: &DatabaseTransaction,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    revoke(change, refresh_token::Column::UserId.eq(user.0), now).await
+}
+
+/// Somebody's row, which nobody else changes until the change ends.
+pub(crate) async fn hold_user(
+    change: &DatabaseTransaction,
+    user: UserId,
+) -> Result<Option<user::Model>, StoreError> {
+    Ok(user::Entity::find_by_id(user.0).lock_exclusive().one(change).await?)
+}
+
+/// The row of a token, with its person's row held.
+async fn hold_token(
+    change: &DatabaseTransaction,
+    shown: Secret,
+) -> Result<Option<refresh_token::Model>, StoreError> {
+    let is_it = refresh_token::Column::SecretHash.eq(shown.hash.to_vec());
+    let found = refresh_token::Entity::find_by_id(shown.id).filter(is_it).one(change).await?;
+    let Some(found) = found else { return Ok(None) };
+    hold_user(change, UserId(found.user_id)).await?;
+    // as it is now that nobody else can change it
+    Ok(refresh_token::Entity::find_by_id(shown.id).one(change).await?)
+}
+
+async fn insert(
+    change: &DatabaseTransaction,
+    fresh: Secret,
+    family_id: uuid::Uuid,
+    user: UserId,
+    now: Timestamp,
+    ends_at: Timestamp,
+) -> Result<(), StoreError> {
+    let row = refresh_token::Model {
+        id: fresh.id,
+        family_id,
+        user_id: user.0,
+        secret_hash: fresh.hash.to_vec(),
+        created_at: now.as_millis(),
+        expires_at: ends_at.as_millis(),
+        used_at: None,
+        revoked_at: None,
+    };
+    let row = refresh_token::Entity::insert(entity::insertable(row));
+    row.exec_without_returning(change).await?;
+    Ok(())
+}
+
+async fn revoke(
+    change: &DatabaseTransaction,
+    whose: Expr,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let update = refresh_token::Entity::update_many()
+        .col_expr(refresh_token::Column::RevokedAt, Expr::val(now.as_millis()))
+        .filter(whose)
+        .filter(refresh_token::Column::RevokedAt.is_null());
+    update.exec(change).await?;
+    Ok(())
+}

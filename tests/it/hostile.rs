@@ -1,0 +1,37 @@
+//! Hostile input: texts that break programs, floods, guesses, and secrets that must not be seen again.
+
+mod bodies;
+mod fields;
+mod floods;
+mod headers;
+mod outlets;
+mod samples;
+mod secrets;
+mod texts;
+
+use std::time::{Duration, Instant};
+
+use hub_testkit::api::{Answer, Api};
+use reqwest::{RequestBuilder, header};
+
+/// No request may take longer.
+const NO_HANG: Duration = Duration::from_secs(5);
+
+/// How many requests are under way at a time.
+const LANES: usize = 8;
+
+/// Sends a request, which is answered in time and is no outage, whatever is in it.
+async fn survived(api: &Api, what: &str, request: RequestBuilder) -> Answer {
+    let begun = Instant::now();
+    let answer = api.send(request).await;
+    let answer = answer.unwrap_or_else(|error| panic!("{what}: no answer: {error}"));
+    assert!(begun.elapsed() < NO_HANG, "{what} took {:?}", begun.elapsed());
+    assert!(answer.status.as_u16() < 500, "{what}: {} {}", answer.status, answer.body);
+    answer
+}
+
+/// The same with a JSON body as it is.
+async fn survived_body(api: &Api, what: &str, request: RequestBuilder, body: Vec<u8>) -> Answer {
+    let request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+    survived(api, what, request).await
+}

@@ -1,0 +1,118 @@
+use std::time::{Duration, Instant};
+
+use hub_testkit::hub::PASSWORD;
+use serde_json::json;
+
+use super::{World, refresh, sign_in, text};
+
+const NEXT: &str = "a quite different sentence";
+
+pub(crate) async fn a_changed_password_ends_every_other_session(world: &World) {
+    let api = world.hub.api();
+    let (here, there) = (world.sign_in().await, world.sign_in().await);
+    let own = api.clone().with_token(text(&here, "token"));
+    let change = |current: &str, new: &str| {
+        let (own, asked) = (own.clone(), json!({ "current": current, "new": new }));
+        async move { own.post("/api/v1/me/password", &asked).await }
+    };
+    assert_eq!(change("wrong", NEXT).await.code(), "wrong_password");
+    for easy in ["short", "aaaaaaaaaaaaaaaaaa", &world.made.email, &"ab3d5f".repeat(171)] {
+        let answer = change(PASSWORD, easy).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.body["errors"][0]["pointer"]),
+            (422, &json!("/new"))
+        );
+    }
+    let session = change(PASSWORD, NEXT).await.expect(200);
+    for old in [&here, &there] {
+        assert_eq!(refresh(&api, &text(old, "refreshToken")).await.code(), "session_over");
+    }
+    refresh(&api, &text(&session, "refreshToken")).await.expect(200);
+    assert_eq!(sign_in(&api, &world.made.email, PASSWORD).await.code(), "bad_credentials");
+    sign_in(&api, &world.made.email, NEXT).await.expect(200);
+    let entries = world.audited(&world.owner, "user.password_changed").await;
+    assert_eq!(entries.len(), 1);
+    assert!(!entries[0].to_string().contains("argon2"), "{}", entries[0]);
+}
+
+pub(crate) async fn a_link_sets_a_password_once_and_ends_every_session(world: &World) {
+    let api = world.hub.api();
+    let (session, _) = world.member("bob@example.test", "staff").await;
+    let path = format!("/api/v1/members/{}/password-reset-link", text(&session["user"], "id"));
+    let made = world.owner.create(&path, json!({})).await;
+    let token = text(&made, "token");
+    assert_eq!(made["link"], format!("https://hub.example.test/#/password-reset/{token}"));
+    let complete = |token: &str, password: &str| {
+        let (api, asked) = (api.clone(), json!({ "token": token, "password": password }));
+        async move { api.post("/api/v1/auth/password-reset/complete", &asked).await }
+    };
+    for bad in
+        ["", "x", &text(&session, "refreshToken"), &format!("{}x", &token[..token.len() - 1])]
+    {
+        let answer = complete(bad, NEXT).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (401, "bad_link"), "{bad}");
+    }
+    assert_eq!(complete(&token, "too short").await.status, 422, "which uses nothing up");
+    let verified = api.post("/api/v1/auth/verify-email", &json!({ "token": token })).await;
+    assert_eq!(verified.code(), "bad_link", "a link is for one purpose");
+    let mut won = 0;
+    let asked = (0..10).map(|n| tokio::spawn(complete(&token, &format!("{NEXT} {n}"))));
+    for answer in asked.collect::<Vec<_>>() {
+        let answer = answer.await.unwrap();
+        match answer.status.as_u16() {
+            204 => won += 1,
+            // ten passwords are hashed at once at most
+            status => assert!(answer.code() == "bad_link" || status == 429, "{}", answer.body),
+        }
+    }
+    assert_eq!(won, 1);
+    assert_eq!(complete(&token, NEXT).await.code(), "bad_link");
+    assert_eq!(refresh(&api, &text(&session, "refreshToken")).await.code(), "session_over");
+    assert_eq!(sign_in(&api, "bob@example.test", PASSWORD).await.code(), "bad_credentials");
+    assert_eq!(world.audited(&world.owner, "user.password_reset_link_made").await.len(), 1);
+    assert_eq!(world.audited(&world.owner, "user.password_reset").await.len(), 1);
+}
+
+pub(crate) async fn a_forgotten_password_is_answered_alike_for_everybody(world: &World) {
+    let api = world.hub.api();
+    let ask = |email: String| {
+        let api = api.clone();
+        async move {
+            let begun = Instant::now();
+            let asked = json!({ "email": email });
+            let answer = api.post("/api/v1/auth/password-reset", &asked).await;
+            (answer.status.as_u16(), answer.body, begun.elapsed())
+        }
+    };
+    let mut slowest = Duration::ZERO;
+    for email in
+        [world.made.email.clone(), "nobody@example.test".to_owned(), "no address".to_owned()]
+    {
+        let (status, body, took) = ask(email).await;
+        assert_eq!((status, body), (202, json!(null)));
+        slowest = slowest.max(took);
+    }
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        statuses.push(ask("nobody@example.test".to_owned()).await.0);
+    }
+    assert_eq!(
+        statuses,
+        [202, 202, 202, 202, 429, 429, 429, 429],
+        "an address that is nobody's tires too"
+    );
+}
+
+pub(crate) async fn an_address_is_proven_by_a_link_once(world: &World) {
+    let api = world.hub.api();
+    let (session, bob) = world.member("bob@example.test", "staff").await;
+    assert_eq!(bob.post("/api/v1/me/email-verification", &json!({})).await.status, 202);
+    let path = format!("/api/v1/members/{}/email-verification-link", text(&session["user"], "id"));
+    let token = text(&world.owner.create(&path, json!({})).await, "token");
+    let asked = json!({ "token": token });
+    assert_eq!(api.post("/api/v1/auth/verify-email", &asked).await.status, 204);
+    assert_eq!(api.post("/api/v1/auth/verify-email", &asked).await.code(), "bad_link");
+    assert_eq!(bob.read("/api/v1/me").await["user"]["emailVerified"], true);
+    assert_eq!(world.audited(&world.owner, "user.email_verified").await.len(), 1);
+}
