@@ -17,6 +17,7 @@ mod frames;
 mod ingest;
 mod lab;
 mod latency;
+mod lists;
 mod machine;
 mod pace;
 mod report;
@@ -51,8 +52,16 @@ pub struct Options {
 }
 
 /// The measures, in the order in which they are taken.
-pub const MEASURES: [&str; 7] =
-    ["ingest-postgres", "ingest-sqlite", "latency", "fan-out", "burst", "cold-start", "sockets"];
+pub const MEASURES: [&str; 8] = [
+    "ingest-postgres",
+    "ingest-sqlite",
+    "latency",
+    "fan-out",
+    "burst",
+    "cold-start",
+    "sockets",
+    "lists",
+];
 
 /// Measures, stores and prints. A figure short of its target is no error: it is said.
 ///
@@ -92,6 +101,7 @@ async fn take(measure: &str, options: &Options) -> anyhow::Result<Vec<Figure>> {
         "burst" => burst::measure(lab).await,
         "cold-start" => cold_start::measure(lab).await,
         "sockets" => sockets::measure(lab).await,
+        "lists" => lists::measure(lab).await,
         _ => Err(anyhow::anyhow!("no such measure")),
     }
     .with_context(|| format!("measure {measure}"))
