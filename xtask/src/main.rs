@@ -5,10 +5,12 @@
 
 mod bench;
 mod browser;
+mod conformance;
 mod demo;
 mod harness;
 mod hub;
 mod prerequisites;
+mod python;
 mod run;
 mod sdk;
 mod test;

@@ -26,6 +26,8 @@ pub(crate) enum Need {
     Chromium,
     /// Python with virtual environments.
     Python,
+    /// What the tasks of the reference are run with.
+    Curl,
 }
 
 impl Need {
@@ -35,6 +37,7 @@ impl Need {
             Self::Node => &["nodejs", "npm"],
             Self::Chromium => &["chromium"],
             Self::Python => &["python3", "python3-venv"],
+            Self::Curl => &["curl"],
         }
     }
 
@@ -46,6 +49,7 @@ impl Need {
             Self::Python => {
                 succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"]))
             }
+            Self::Curl => on_path("curl").is_some(),
         }
     }
 }
@@ -157,7 +161,7 @@ mod tests {
 
     #[test]
     fn every_need_names_its_packages() {
-        for need in [Need::Postgres, Need::Node, Need::Chromium, Need::Python] {
+        for need in [Need::Postgres, Need::Node, Need::Chromium, Need::Python, Need::Curl] {
             assert!(!need.packages().is_empty(), "{need:?}");
         }
     }

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::prerequisites::{self, Need};
-use crate::{browser, run, sdk, tidy, web};
+use crate::{browser, conformance, run, sdk, tidy, web};
 
 /// What to leave out.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Leaves out the browser and the SDKs
+    /// Leaves out the browser, the SDKs and the conformance to the OpenAPI document
     #[arg(long)]
     fast: bool,
     /// Runs these steps alone
@@ -29,6 +29,7 @@ enum Step {
     Clippy,
     Docs,
     Tests,
+    Conformance,
     Sdk,
     Browser,
 }
@@ -57,7 +58,7 @@ impl Options {
     fn steps(&self) -> Vec<Step> {
         let wanted = |step: &Step| {
             let named = self.only.is_empty() || self.only.contains(step);
-            named && !(self.fast && matches!(step, Step::Sdk | Step::Browser))
+            named && !(self.fast && matches!(step, Step::Conformance | Step::Sdk | Step::Browser))
         };
         Step::value_variants().iter().copied().filter(wanted).collect()
     }
@@ -97,6 +98,7 @@ impl Step {
                 run::check(doc.env("RUSTDOCFLAGS", "-D warnings"))
             }
             Self::Tests => run::check(&mut run::cargo(["test", "--workspace", "--no-fail-fast"])),
+            Self::Conformance => conformance::test(),
             Self::Sdk => sdk::test(),
             Self::Browser => browser::test(),
         }
@@ -111,8 +113,8 @@ impl Step {
         match self {
             Self::Prerequisites | Self::Tidy | Self::Format => &[],
             Self::Board | Self::Clippy | Self::Docs => &[Need::Node],
-            Self::Tests => &[Need::Node, Need::Postgres],
-            Self::Sdk => &[Need::Node, Need::Python],
+            Self::Tests => &[Need::Node, Need::Postgres, Need::Python, Need::Curl],
+            Self::Conformance | Self::Sdk => &[Need::Node, Need::Python],
             Self::Browser => &[Need::Node, Need::Chromium],
         }
     }
@@ -140,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fast_leaves_out_the_browser_and_the_sdks() {
+    fn fast_leaves_out_what_is_not_written_in_rust() {
         let steps = Options { fast: true, only: Vec::new() }.steps();
         assert_eq!(steps.first(), Some(&Step::Prerequisites));
         assert_eq!(steps.last(), Some(&Step::Tests));
