@@ -11,7 +11,7 @@
 //! - Bodies derive `ToSchema`. Fields that are text with a shape (ids, names, words) say
 //!   `#[schema(schema_with = schemas::…)]`, with bounds where the code checks them; `deny_unknown_fields` is seen.
 //!   A name of a type is used once in the whole crate, or made so with `#[schema(as = …)]`.
-//! - Good answers are listed one by one, the others by a set of [`answers`](super::answers): [`ReadErrors`] for a read,
+//! - Good answers are listed one by one, the others by a set of [`answers`]: [`ReadErrors`] for a read,
 //!   [`WriteErrors`] for a body, [`ActErrors`] for a change without one.
 //! - Security is that of people unless the operation says otherwise: `security(())` for an open one, which is then
 //!   named in `OPEN` of the tests below; `security(("apiKey" = []))` for senders.
