@@ -1,7 +1,7 @@
 //! The reference model: what a unit's alerts must be, said once more in the plainest way.
 //!
 //! It shares plain types with the engine and nothing else: it keeps every reading and every door
-//! report, and answers each question by looking through them again. Manual logs are beyond it.
+//! report, and answers each question by looking through them again. That a log is due is beyond it.
 
 use hub_domain::{
     AlertEventKind as Event, AlertKind as Kind, Point, Reading, Rule, Status, Timestamp,
@@ -19,10 +19,11 @@ const DOOR: usize = 3;
 /// One side of a point: its readings, and those of them with which an excursion began that was
 /// confirmed. Of a reading: when, how it stood to the limit by the rule of its day (1 outside, 0
 /// between, −1 cleared), and how many cleared in a row made ok then.
+#[derive(Default)]
 struct Track {
-    point: Point,
+    point: Option<Point>,
     side: usize,
-    newest: (Timestamp, i64),
+    taken: Vec<(Timestamp, i64)>,
     arrived_at: Timestamp,
     readings: Vec<(Timestamp, i32, u8)>,
     confirmed: Vec<usize>,
@@ -55,6 +56,7 @@ impl Track {
 }
 
 /// The model of one unit.
+#[derive(Default)]
 pub struct Model {
     /// What judges from now on.
     pub rule: Rule,
@@ -72,36 +74,35 @@ impl Model {
     /// A unit nobody has heard of yet, judged by `rule`.
     #[must_use]
     pub fn new(rule: Rule) -> Self {
-        let (events, tracks, doors, door_arrived_at) =
-            (vec![], vec![], vec![], Timestamp::EARLIEST);
-        Self { rule, events, tracks, heard: None, doors, door_arrived_at, steps: [0; 4] }
+        Self { rule, ..Self::default() }
     }
 
     /// Takes one reading. Call [`Self::tick`] after the batch.
     pub fn reading(&mut self, reading: &Reading, arrived_at: Timestamp) {
-        let (at, newest) = (reading.recorded_at, (reading.recorded_at, reading.sequence));
-        let known = self.tracks.iter().position(|track| track.point == reading.point);
-        if at > arrived_at.plus_secs(300) || known.is_some_and(|i| newest <= self.tracks[i].newest)
-        {
+        let (at, this) = (reading.recorded_at, (reading.recorded_at, reading.sequence));
+        let is_by_hand = reading.point.channel.as_str() == "manual";
+        // what a person's log has for a sequence orders nothing
+        let is_past = |one: &_| this == *one || at < one.0 || this < *one && !is_by_hand;
+        let point = Some(reading.point.clone());
+        let known = self.tracks.iter().position(|track| track.point == point);
+        let is_known = known.is_some_and(|index| self.tracks[index].taken.iter().any(is_past));
+        if at > arrived_at.plus_secs(300) || is_known {
             return;
         }
         let high = known.unwrap_or(self.tracks.len());
         for side in 0..2 {
             if known.is_none() {
-                let (point, readings, confirmed) = (reading.point.clone(), vec![], vec![]);
-                self.tracks.push(Track { point, side, newest, arrived_at, readings, confirmed });
+                self.tracks.push(Track { point: point.clone(), side, ..Track::default() });
             }
             self.confirm(high + side, at, None);
-            let track = &mut self.tracks[high + side];
-            (track.newest, track.arrived_at) = (newest, arrived_at);
+            self.tracks[high + side].taken.push(this);
+            self.tracks[high + side].arrived_at = arrived_at;
         }
         let plausible = self.rule.plausible_min..=self.rule.plausible_max;
         let is_auxiliary = reading.point.channel.is_auxiliary();
         let is_plausible = plausible.contains(&reading.temperature);
-        if let Some(open) = reading.door_open {
-            self.door(open, at, arrived_at);
-        }
-        if !is_auxiliary && reading.point.channel.as_str() != "manual" {
+        reading.door_open.into_iter().for_each(|open| self.door(open, at, arrived_at));
+        if !is_auxiliary && !is_by_hand {
             self.worsen(LINK, at);
             self.heard = if is_plausible { self.heard.max(Some(at)) } else { self.heard };
             if is_plausible && self.times(LINK).is_some_and(|[late, _]| arrived_at < late) {
@@ -109,8 +110,7 @@ impl Model {
             }
         }
         if is_plausible && !is_auxiliary {
-            self.judge(high, reading);
-            self.judge(high + 1, reading);
+            (0..2).for_each(|side| self.judge(high + side, reading));
         }
     }
 
