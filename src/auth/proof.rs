@@ -35,9 +35,11 @@ impl std::fmt::Debug for Shown {
 /// same are the same, and nothing invisible stands in one.
 #[must_use]
 pub fn email_of(text: &str) -> Option<String> {
-    let email = text.trim().to_lowercase();
-    let (local, domain) = email.split_once('@')?;
+    let email = text.trim();
+    // before it is lower-cased: the Kelvin sign would become a k
     let is_plain = email.bytes().all(|byte| byte.is_ascii_graphic());
+    let email = email.to_ascii_lowercase();
+    let (local, domain) = email.split_once('@')?;
     let is_good = !local.is_empty() && !domain.is_empty() && !domain.contains('@') && is_plain;
     (is_good && email.len() <= LONGEST_EMAIL).then_some(email)
 }

@@ -200,7 +200,9 @@ impl Issuer {
         }
         let issuer = text("iss").unwrap_or_default().to_owned();
         let is_proven = payload.get("email_verified") == Some(&Value::Bool(true));
-        let proven_email = text("email").filter(|_| is_proven).map(str::to_lowercase);
+        // lower-cased, what is not ASCII may become somebody else's address
+        let plain = text("email").filter(|email| is_proven && email.is_ascii());
+        let proven_email = plain.map(str::to_ascii_lowercase);
         Ok(Claims { issuer, subject: subject.to_owned(), proven_email, expires_at })
     }
 

@@ -148,6 +148,10 @@ pub(crate) async fn an_issuers_token_takes_no_address_that_it_does_not_prove(wor
         }
         assert_eq!(mallory.get("/api/v1/me").await.code(), "no_account");
     }
+    let kim = world.invite("kim@example.test", "staff").await;
+    let kelvin = world.issuer.proven("mallory", "\u{212a}im@example.test");
+    let answer = accept(&api.clone().with_token(kelvin), &json!({ "token": kim })).await;
+    assert_eq!(answer.code(), "unproven_address", "one that becomes another's lower-cased");
     accept(&api, &json!({ "token": fresh, "password": PASSWORD })).await.expect(200);
     accept(&api, &json!({ "token": known, "password": PASSWORD })).await.expect(200);
 }
