@@ -20,7 +20,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use self::table::{SETTINGS, Setting};
-use crate::{auth::rates::Shares, ws::Origins};
+use crate::{
+    auth::{rates::Shares, tokens::OWN_ISSUER},
+    ws::Origins,
+};
 
 /// A setting that cannot be used, as one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -296,12 +299,21 @@ impl SettingArgs {
             serde_json::from_str(self.text("issuers")).map_err(|error| {
                 ConfigError(format!("the setting --issuers (HUB_ISSUERS) cannot be read: {error}"))
             })?;
+        let mut names = vec![OWN_ISSUER];
+        for name in issuers.iter().flat_map(|issuer| issuer.issuer.names()) {
+            if name.is_empty() || names.contains(&name) {
+                let text = "the setting --issuers (HUB_ISSUERS) has an issuer without a name, or a name that is another's or the hub's own";
+                return Err(ConfigError(text.to_owned()));
+            }
+            names.push(name);
+        }
         for issuer in &issuers {
             let symmetric = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
             let is_pinned = !issuer.algorithms.is_empty()
                 && issuer.algorithms.iter().all(|one| !symmetric.contains(one));
-            if !(is_safe_url(&issuer.jwks_url) && is_pinned) {
-                let text = "each of the setting --issuers (HUB_ISSUERS) must have an https address of its keys (http on this machine alone) and algorithms with public keys";
+            let is_named = !issuer.issuer.names().is_empty();
+            if !(is_safe_url(&issuer.jwks_url) && is_pinned && is_named) {
+                let text = "each of the setting --issuers (HUB_ISSUERS) must have a name, an https address of its keys (http on this machine alone) and algorithms with public keys";
                 return Err(ConfigError(text.to_owned()));
             }
         }
@@ -322,6 +334,13 @@ fn is_safe_url(text: &str) -> bool {
 }
 
 impl OneOrMany {
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many.iter().map(String::as_str).collect(),
+        }
+    }
+
     /// All of them.
     #[must_use]
     pub fn all(self) -> Vec<String> {

@@ -26,6 +26,18 @@ fn a_wrong_setting_is_one_sentence_that_names_it() {
             "issuers",
             r#"[{"issuer":"a","jwks_url":"https://a/","audience":"b","algorithms":["HS256"]}]"#,
         ),
+        (
+            "issuers",
+            r#"[{"issuer":[],"jwks_url":"https://a/","audience":"b","algorithms":["ES256"]}]"#,
+        ),
+        (
+            "issuers",
+            r#"[{"issuer":["freshtrack-hub","a"],"jwks_url":"https://a/","audience":"b","algorithms":["ES256"]}]"#,
+        ),
+        (
+            "issuers",
+            r#"[{"issuer":["a","b","a"],"jwks_url":"https://a/","audience":"b","algorithms":["ES256"]}]"#,
+        ),
         ("token-secs", "-1"),
         ("refresh-secs", "0"),
         ("public-url", "hub.example.com"),

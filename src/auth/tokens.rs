@@ -56,7 +56,8 @@ pub enum TokenError {
 /// One issuer whose tokens are taken.
 #[derive(Debug)]
 pub struct Issuer {
-    /// The values of `iss` that it uses; each must match to the letter.
+    /// The values of `iss` that it uses; each must match to the letter. The first is the one that its subjects are
+    /// kept under, whichever a token names.
     pub names: Vec<String>,
     /// The audience that must be named.
     pub audience: String,
@@ -71,7 +72,7 @@ pub struct Issuer {
 /// What a good token claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Who issued it.
+    /// The first name of who issued it.
     pub issuer: String,
     /// Whom it is about.
     pub subject: String,
@@ -198,7 +199,7 @@ impl Issuer {
         if now.millis_since(expires_at) >= LEEWAY_SECS * 1000 {
             return Err(TokenError::Expired);
         }
-        let issuer = text("iss").unwrap_or_default().to_owned();
+        let issuer = self.names.first().cloned().unwrap_or_default();
         let is_proven = payload.get("email_verified") == Some(&Value::Bool(true));
         // lower-cased, what is not ASCII may become somebody else's address
         let plain = text("email").filter(|email| is_proven && email.is_ascii());

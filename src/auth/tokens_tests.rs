@@ -63,7 +63,8 @@ async fn every_token_of_the_contract_is_judged_as_its_vector_says() {
     };
     let clock: Arc<dyn Clock> =
         Arc::new(Still(Timestamp::from_millis(file["now"].as_i64().unwrap() * 1000)));
-    let verifier = Verifier::new(vec![issuer], store(&clock).await, clock);
+    let store = store(&clock).await;
+    let verifier = Verifier::new(vec![issuer], store.clone(), clock);
     let vectors = file["vectors"].as_array().unwrap();
     assert_eq!(vectors.len(), 43);
     for vector in vectors {
@@ -74,11 +75,28 @@ async fn every_token_of_the_contract_is_judged_as_its_vector_says() {
             "{}: {verdict:?}",
             vector["name"]
         );
+        if let Ok(claims) = verdict {
+            let user = tied(&store, &file, &claims.subject).await;
+            let identity = verifier.identify(vector["token"].as_str().unwrap()).await;
+            let identity = identity.map(|identity| identity.user);
+            assert_eq!(identity, Ok(user), "{}", vector["name"]);
+        }
     }
     assert!(
         fetched.load(Ordering::SeqCst) <= 2,
         "unknown keys are asked for once in 30 s, not once a token"
     );
+}
+
+/// Who the issuer knows by that subject, tied by the first of its names.
+async fn tied(store: &Store, file: &Value, subject: &str) -> UserId {
+    let issuer = file["issuers"][0].as_str().unwrap();
+    if let Some(user) = store.user_by_subject(issuer, subject).await.unwrap() {
+        return user.id;
+    }
+    let user = store.create_user(&format!("{subject}@x.test"), "Ada", None).await.unwrap();
+    store.link_subject(user.id, issuer, subject).await.unwrap();
+    user.id
 }
 
 #[tokio::test]

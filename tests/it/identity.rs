@@ -62,6 +62,7 @@ on_both_databases! {
         an_invitation_is_accepted_once_by_ten_at_once,
         somebody_with_an_account_proves_it,
         somebody_whom_an_issuer_knows_gets_an_account,
+        an_issuer_with_two_names_is_one,
         an_issuers_stranger_takes_no_account_that_is_there,
         an_issuers_token_takes_no_address_that_it_does_not_prove;
     members:

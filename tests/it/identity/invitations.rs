@@ -108,6 +108,23 @@ pub(crate) async fn somebody_whom_an_issuer_knows_gets_an_account(world: &World)
     assert_eq!(sign_in(&world.hub.api(), BOB, "").await.code(), "bad_credentials");
 }
 
+pub(crate) async fn an_issuer_with_two_names_is_one(world: &World) {
+    let by = |token| world.hub.api().with_token(token);
+    let one = by(world.issuer.proven("subject-1", BOB));
+    let other = by(world.issuer.proven_by_alias("subject-1", BOB));
+    let token = world.invite(BOB, "staff").await;
+    accept(&one, &json!({ "token": token })).await.expect(200);
+    let me = one.read("/api/v1/me").await;
+    assert_eq!((other.read("/api/v1/me").await, &me["user"]["issuer"]), (me.clone(), &json!(NAME)));
+    // made by its second name, it is known by its first
+    let carol = "carol@example.test";
+    let token = world.invite(carol, "staff").await;
+    let alias = by(world.issuer.proven_by_alias("subject-2", carol));
+    accept(&alias, &json!({ "token": token })).await.expect(200);
+    let me = by(world.issuer.token("subject-2")).read("/api/v1/me").await;
+    assert_eq!((&me["user"]["email"], &me["user"]["issuer"]), (&json!(carol), &json!(NAME)));
+}
+
 pub(crate) async fn an_issuers_stranger_takes_no_account_that_is_there(world: &World) {
     let (other, _) = world.hub.owner("Another").await.unwrap();
     let token = world.invite(&other.email, "staff").await;

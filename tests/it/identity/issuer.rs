@@ -12,6 +12,8 @@ const PKCS8_PREFIX: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 pub(crate) const NAME: &str = "https://issuer.example.test";
+/// Its other name.
+const ALIAS: &str = "https://alias.example.test";
 const AUDIENCE: &str = "the-hub";
 
 pub(crate) struct Issuer {
@@ -43,7 +45,7 @@ impl Issuer {
 
     /// The hub's setting that makes it take this issuer's tokens.
     pub(crate) fn setting(&self) -> String {
-        let issuer = json!({ "issuer": NAME, "jwks_url": self.jwks_url, "audience": AUDIENCE, "algorithms": ["EdDSA"] });
+        let issuer = json!({ "issuer": [NAME, ALIAS], "jwks_url": self.jwks_url, "audience": AUDIENCE, "algorithms": ["EdDSA"] });
         json!([issuer]).to_string()
     }
 
@@ -57,11 +59,20 @@ impl Issuer {
         self.token_with(subject, json!({ "email": email, "email_verified": true }))
     }
 
+    /// The same by its other name.
+    pub(crate) fn proven_by_alias(&self, subject: &str, email: &str) -> String {
+        self.signed(ALIAS, subject, json!({ "email": email, "email_verified": true }))
+    }
+
     /// A token that claims this, too.
     pub(crate) fn token_with(&self, subject: &str, more: Value) -> String {
+        self.signed(NAME, subject, more)
+    }
+
+    fn signed(&self, issuer: &str, subject: &str, more: Value) -> String {
         let now = chrono::Utc::now().timestamp();
         let mut claims = more;
-        for (name, value) in [("iss", NAME), ("aud", AUDIENCE), ("sub", subject)] {
+        for (name, value) in [("iss", issuer), ("aud", AUDIENCE), ("sub", subject)] {
             claims[name] = json!(value);
         }
         (claims["iat"], claims["exp"]) = (json!(now), json!(now + 600));
