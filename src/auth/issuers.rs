@@ -58,6 +58,15 @@ impl fmt::Debug for PublicKey {
     }
 }
 
+/// Why there is no key to verify with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoKey {
+    /// None fits, or several would.
+    Unfit,
+    /// None has that id as far as is known, and the issuer could not be asked just now: it may have made one since.
+    Unknown,
+}
+
 /// The keys of one issuer. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct KeySet(Arc<Shared>);
@@ -127,18 +136,31 @@ impl KeySet {
     ///
     /// An id that is not known makes the keys be fetched again, at most once in 30 s. Where that fails, the known
     /// keys stay good.
-    pub async fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
+    ///
+    /// # Errors
+    /// See [`NoKey`].
+    pub async fn find(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<DecodingKey, NoKey> {
         let shared = &*self.0;
         if let Some(found) = pick(&shared.keys(), kid, algorithm) {
-            return Some(found);
+            return Ok(found);
         }
-        kid?;
+        let kid = kid.ok_or(NoKey::Unfit)?;
         let mut asked_at = shared.asked_at.lock().await;
-        if asked_at.is_none_or(|asked_at| asked_at.elapsed() >= shared.source.patience()) {
+        let is_time =
+            asked_at.is_none_or(|asked_at| asked_at.elapsed() >= shared.source.patience());
+        let mut is_sure = false;
+        if is_time {
             *asked_at = Some(Instant::now());
-            shared.refresh().await;
+            is_sure = shared.refresh().await.is_some();
         }
-        pick(&shared.keys(), kid, algorithm)
+        let keys = shared.keys();
+        is_sure |= keys.iter().any(|key| key.kid.as_deref() == Some(kid));
+        let none = if is_sure { NoKey::Unfit } else { NoKey::Unknown };
+        pick(&keys, Some(kid), algorithm).ok_or(none)
     }
 }
 

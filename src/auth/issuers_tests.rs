@@ -84,7 +84,7 @@ fn keys(kids: &[&str]) -> Answer {
 }
 
 async fn has(set: &KeySet, kid: &str) -> bool {
-    set.find(Some(kid), Algorithm::EdDSA).await.is_some()
+    set.find(Some(kid), Algorithm::EdDSA).await.is_ok()
 }
 
 async fn known(set: &KeySet) {
@@ -100,7 +100,8 @@ async fn known_keys_are_found_without_asking_anybody() {
         assert!(has(&set, "a").await);
     }
     assert_eq!(issuer.asked(), 1);
-    assert!(set.find(Some("a"), Algorithm::ES256).await.is_none(), "a key is for its algorithm");
+    let other = set.find(Some("a"), Algorithm::ES256).await.err();
+    assert_eq!(other, Some(NoKey::Unfit), "a key is for its algorithm");
 }
 
 #[tokio::test]
@@ -117,9 +118,25 @@ async fn an_unknown_key_is_asked_for_once_however_many_want_it() {
         assert!(found.await.unwrap());
     }
     for n in 0..50 {
-        assert!(!has(&set, &format!("none-{n}")).await);
+        let none = set.find(Some(&format!("none-{n}")), Algorithm::EdDSA).await.err();
+        assert_eq!(none, Some(NoKey::Unknown), "it may have been made since the issuer was asked");
     }
     assert_eq!(issuer.asked(), 2, "the first fetch and one for the new key");
+}
+
+#[tokio::test]
+async fn a_key_made_within_the_pause_is_not_known_yet_and_one_that_is_none_is_told_after_it() {
+    let issuer = Published::start(keys(&["a"])).await;
+    let set = issuer.keys(Pace { refetch_after: Duration::from_millis(500), ..PATIENT });
+    known(&set).await;
+    let find = |kid: &'static str| {
+        let set = set.clone();
+        async move { set.find(Some(kid), Algorithm::EdDSA).await.err() }
+    };
+    assert_eq!(find("b").await, Some(NoKey::Unfit), "its issuer has just said so");
+    issuer.says(keys(&["a", "b"]));
+    assert_eq!(find("b").await, Some(NoKey::Unknown));
+    until("the pause to be over", SOON, || async { has(&set, "b").await.then_some(()) }).await;
 }
 
 #[tokio::test]

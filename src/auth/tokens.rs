@@ -13,7 +13,7 @@ use jsonwebtoken::Algorithm;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Number, Value};
 
-use super::issuers::KeySet;
+use super::issuers::{KeySet, NoKey};
 use crate::decimal;
 
 /// How far clocks may be apart, in seconds.
@@ -42,6 +42,9 @@ pub enum TokenError {
     /// It is no token, or not one of an issuer and key that are known here.
     #[error("token is not valid here")]
     Invalid,
+    /// It is signed with a key that is not known yet, and whether there is one could not be asked. Try again.
+    #[error("token's key is not known yet")]
+    UnknownKey,
     /// It was good and is over. A fresh one is needed.
     #[error("token has expired")]
     Expired,
@@ -132,13 +135,19 @@ impl Verifier {
         let payload: Map<String, Value> = part(payload)?;
         let issuer = self.issuer_of(&payload).ok_or(TokenError::Invalid)?;
         let algorithm = issuer.pinned(&header).ok_or(TokenError::Invalid)?;
-        let key =
-            issuer.keys.find(header.kid.as_deref(), algorithm).await.ok_or(TokenError::Invalid)?;
+        let now = self.clock.now();
+        let key = match issuer.keys.find(header.kid.as_deref(), algorithm).await {
+            Ok(key) => key,
+            Err(NoKey::Unfit) => return Err(TokenError::Invalid),
+            // whatever its key: what says that it is over is not waited for
+            Err(NoKey::Unknown) if is_over(&payload, now) => return Err(TokenError::Expired),
+            Err(NoKey::Unknown) => return Err(TokenError::UnknownKey),
+        };
         let good = jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, algorithm);
         if !good.unwrap_or(false) {
             return Err(TokenError::Invalid);
         }
-        issuer.judge(&payload, self.clock.now())
+        issuer.judge(&payload, now)
     }
 
     fn issuer_of(&self, payload: &Map<String, Value>) -> Option<&Issuer> {
@@ -185,8 +194,7 @@ impl Issuer {
 
     fn judge(&self, payload: &Map<String, Value>, now: Timestamp) -> Result<Claims, TokenError> {
         let text = |name: &str| payload.get(name).and_then(Value::as_str);
-        let instant =
-            |name: &str| payload.get(name).and_then(Value::as_number).and_then(numeric_date);
+        let instant = |name: &str| instant(payload, name);
         let subject =
             text("sub").filter(|subject| !subject.is_empty()).ok_or(TokenError::Invalid)?;
         let expires_at = instant("exp").ok_or(TokenError::Invalid)?;
@@ -196,7 +204,7 @@ impl Issuer {
         if !(issued && begun && self.is_for_us(payload) && self.keeps_the_rules(payload)) {
             return Err(TokenError::Invalid);
         }
-        if now.millis_since(expires_at) >= LEEWAY_SECS * 1000 {
+        if is_over(payload, now) {
             return Err(TokenError::Expired);
         }
         let issuer = self.names.first().cloned().unwrap_or_default();
@@ -223,6 +231,14 @@ impl Issuer {
             None => *wanted == Value::Bool(false),
         })
     }
+}
+
+fn is_over(payload: &Map<String, Value>, now: Timestamp) -> bool {
+    instant(payload, "exp").is_some_and(|ends| now.millis_since(ends) >= LEEWAY_SECS * 1000)
+}
+
+fn instant(payload: &Map<String, Value>, name: &str) -> Option<Timestamp> {
+    payload.get(name).and_then(Value::as_number).and_then(numeric_date)
 }
 
 fn split(token: &str) -> Option<(&str, &str)> {

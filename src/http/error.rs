@@ -383,7 +383,7 @@ impl From<StoreError> for ApiError {
 impl From<TokenError> for ApiError {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Invalid => Self::Unauthorized,
+            TokenError::Invalid | TokenError::UnknownKey => Self::Unauthorized,
             TokenError::Expired => Self::TokenExpired,
             TokenError::NoAccount => Self::NoAccount,
             TokenError::Unavailable => Self::Unavailable,

@@ -308,13 +308,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(Ok(()))
     }
 
-    /// Whose token this is. An invalid one ends the socket; one that has expired, or that nobody could look up,
-    /// is answered.
+    /// Whose token this is. An invalid one ends the socket; one that has expired, or that nobody could look up, or whose
+    /// key its issuer may just have made, is answered.
     async fn identify(&mut self, token: &str) -> Result<Result<Identity, Refused>, End> {
         match timeout(ASKED_WITHIN, self.shared.access.identify(token)).await {
             Ok(Ok(identity)) => Ok(Ok(identity)),
             Ok(Err(TokenError::Expired)) => Ok(Err(Refused::TokenExpired)),
-            Ok(Err(TokenError::Unavailable)) | Err(_) => Ok(Err(Refused::Internal)),
+            Ok(Err(TokenError::Unavailable | TokenError::UnknownKey)) | Err(_) => {
+                Ok(Err(Refused::Internal))
+            }
             Ok(Err(TokenError::Invalid | TokenError::NoAccount)) => {
                 Err(Close::INVALID_TOKEN.into())
             }

@@ -14,6 +14,7 @@ use hub_testkit::{
     api::{Answer, Api},
     hub::{Bootstrap, HubProcess, PASSWORD},
     postgres::PrivatePostgres,
+    socket::Socket,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -79,6 +80,29 @@ on_both_databases! {
         an_operator_who_is_none_any_more_is_out,
         who_was_an_operator_lets_no_first_owner_in,
         a_stay_lets_nobody_in_who_would_outlive_it;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_an_issuer_that_is_not_known_yet_closes_no_socket() {
+    let mut world = World::on_sqlite().await;
+    let token = world.invite("bob@example.test", "staff").await;
+    let bob = world.hub.api().with_token(world.issuer.proven("bob", "bob@example.test"));
+    accept(&bob, &json!({ "token": token })).await.expect(200);
+    let of_none = issuer::Issuer::start().await;
+    // for want of its key the issuer is asked, and is not asked again for a while
+    assert_eq!(bob.clone().with_token(of_none.token("bob")).get("/api/v1/me").await.status, 401);
+    world.issuer.rotate();
+    let fresh = world.issuer.token("bob");
+    let refused = bob.clone().with_token(&fresh).get("/api/v1/me").await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (401, "unauthorized"));
+    let mut socket = Socket::open(&world.hub.socket_url()).await.unwrap();
+    for _ in 0..2 {
+        let reply = socket.command("connect", json!({ "token": fresh })).await.unwrap();
+        let error = &reply["error"];
+        assert_eq!((&error["code"], &error["temporary"]), (&json!(100), &json!(true)), "{reply}");
+    }
+    let known = socket.command("connect", json!({ "token": world.made.token })).await.unwrap();
+    assert!(known["connect"].is_object(), "the socket is there still: {known}");
 }
 
 /// A running hub with an organization, its owner, and an issuer whose tokens it takes.

@@ -194,6 +194,7 @@ fn identity(token: &str) -> Result<Identity, TokenError> {
         "stranger" => UserId(Uuid::from_u128(102)),
         "expired" => return Err(TokenError::Expired),
         "away" => return Err(TokenError::Unavailable),
+        "too new" => return Err(TokenError::UnknownKey),
         _ => return Err(TokenError::Invalid),
     };
     Ok(Identity { user, expires_at: NOW.plus_secs(secs.parse().unwrap()), is_own: true })

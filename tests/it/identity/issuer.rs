@@ -1,5 +1,7 @@
 //! An issuer of tokens on loopback: a key of its own, published as issuers do.
 
+use std::sync::{Arc, Mutex};
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header,
@@ -19,20 +21,19 @@ const AUDIENCE: &str = "the-hub";
 pub(crate) struct Issuer {
     key: EncodingKey,
     kid: String,
+    published: Arc<Mutex<Vec<Value>>>,
     jwks_url: String,
     server: tokio::task::JoinHandle<()>,
 }
 
 impl Issuer {
     pub(crate) async fn start() -> Self {
-        let mut pkcs8 = PKCS8_PREFIX.to_vec();
-        pkcs8.extend_from_slice(&rand::random::<[u8; 32]>());
-        let key = EncodingKey::from_ed_der(&pkcs8);
-        let kid = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 6]>());
-        let keys = json!({ "keys": [public(&key, &kid)] });
+        let (key, kid) = fresh_key();
+        let published = Arc::new(Mutex::new(vec![public(&key, &kid)]));
+        let keys = Arc::clone(&published);
         let answer = move || {
-            let keys = keys.clone();
-            async move { axum::Json(keys) }
+            let keys = keys.lock().expect("nobody fails with it").clone();
+            async move { axum::Json(json!({ "keys": keys })) }
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let jwks_url = format!("http://{}/keys", listener.local_addr().expect("an address"));
@@ -40,7 +41,13 @@ impl Issuer {
         let server = tokio::spawn(async move {
             axum::serve(listener, router).await.expect("an issuer serves");
         });
-        Self { key, kid, jwks_url, server }
+        Self { key, kid, published, jwks_url, server }
+    }
+
+    /// Signs with another key from now on, which is published beside the first.
+    pub(crate) fn rotate(&mut self) {
+        (self.key, self.kid) = fresh_key();
+        self.published.lock().expect("nobody fails with it").push(public(&self.key, &self.kid));
     }
 
     /// The hub's setting that makes it take this issuer's tokens.
@@ -85,6 +92,13 @@ impl Drop for Issuer {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+fn fresh_key() -> (EncodingKey, String) {
+    let mut pkcs8 = PKCS8_PREFIX.to_vec();
+    pkcs8.extend_from_slice(&rand::random::<[u8; 32]>());
+    let kid = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 6]>());
+    (EncodingKey::from_ed_der(&pkcs8), kid)
 }
 
 fn public(key: &EncodingKey, kid: &str) -> Value {
