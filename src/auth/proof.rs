@@ -88,6 +88,11 @@ pub async fn again(
     if right? { Ok(()) } else { Err(ApiError::WrongPassword) }
 }
 
+/// The answer to a link or a token from `place` that was not good: `error`, until there were too many.
+pub fn refused(hub: &Hub, place: IpAddr, error: ApiError) -> ApiError {
+    hub.sign_ins.refused_link(place).map_or_else(ApiError::TooManyRequests, |()| error)
+}
+
 /// Goes on only with what the account's second factor says, if it has one.
 ///
 /// # Errors

@@ -96,14 +96,13 @@ impl SignIns {
         Ok(TakenOne(&self.by_code, user))
     }
 
-    /// Takes one attempt at a link or a token from `address`.
+    /// Counts a link or a token from `address` that was not good. One that is good is never asked whether others were
+    /// not: its secret cannot be guessed, and whoever shares the address must not be able to stop it.
     ///
     /// # Errors
     /// With the time to wait, when the budget is spent.
-    pub fn take_link(&self, address: IpAddr) -> Result<TakenOne<'_, IpAddr>, Duration> {
-        let place = origin_of(address);
-        self.by_link.take(place)?;
-        Ok(TakenOne(&self.by_link, place))
+    pub fn refused_link(&self, address: IpAddr) -> Result<(), Duration> {
+        self.by_link.take(origin_of(address))
     }
 
     /// Counts that a link to `email` was asked for from `address`, whether or not it is anybody's.

@@ -97,10 +97,9 @@ pub async fn accept(
     body::Json(asked): body::Json<AcceptIn>,
 ) -> Result<Json<AcceptedOut>, ApiError> {
     let place = peer.0.ip();
-    let taken = hub.sign_ins.take_link(place).map_err(ApiError::TooManyRequests)?;
-    let shown = LinkToken::parse(&asked.token).ok_or(ApiError::BadLink)?.secret();
-    let open = hub.store.open_invitation(shown).await?.ok_or(ApiError::BadLink)?;
-    taken.give_back();
+    let bad = || proof::refused(&hub, place, ApiError::BadLink);
+    let shown = LinkToken::parse(&asked.token).ok_or_else(bad)?.secret();
+    let open = hub.store.open_invitation(shown).await?.ok_or_else(bad)?;
     let accepter = accepter_of(&hub, &headers).await?;
     let is_here = !matches!(accepter, Accepter::Nobody);
     let joiner = joiner_of(&hub, &open, accepter, asked, place).await?;

@@ -208,11 +208,10 @@ pub async fn reset(
     ConnectInfo(peer): ConnectInfo<Peer>,
     body::Json(asked): body::Json<NewPasswordIn>,
 ) -> Result<StatusCode, ApiError> {
-    let taken = hub.sign_ins.take_link(peer.0.ip()).map_err(ApiError::TooManyRequests)?;
-    let shown = LinkToken::parse(&asked.token).ok_or(ApiError::BadLink)?.secret();
-    let owner = hub.store.link_owner(shown, LinkPurpose::PasswordReset).await?;
-    let user = hub.store.user(owner.ok_or(ApiError::BadLink)?).await?.ok_or(ApiError::BadLink)?;
-    taken.give_back();
+    let bad = || proof::refused(&hub, peer.0.ip(), ApiError::BadLink);
+    let shown = LinkToken::parse(&asked.token).ok_or_else(bad)?.secret();
+    let owner = hub.store.link_owner(shown, LinkPurpose::PasswordReset).await?.ok_or_else(bad)?;
+    let user = hub.store.user(owner).await?.ok_or(ApiError::BadLink)?;
     check_password("/password", &asked.password, &user.email)?;
     let hash = hub.passwords.hash(asked.password).await?;
     hub.store.reset_password(shown, &hash).await.map_err(link_error)?;
@@ -268,10 +267,12 @@ pub async fn verify(
     ConnectInfo(peer): ConnectInfo<Peer>,
     body::Json(asked): body::Json<LinkIn>,
 ) -> Result<StatusCode, ApiError> {
-    let taken = hub.sign_ins.take_link(peer.0.ip()).map_err(ApiError::TooManyRequests)?;
-    let shown = LinkToken::parse(&asked.token).ok_or(ApiError::BadLink)?;
-    hub.store.verify_email(shown.secret()).await.map_err(link_error)?;
-    taken.give_back();
+    let bad = || proof::refused(&hub, peer.0.ip(), ApiError::BadLink);
+    let shown = LinkToken::parse(&asked.token).ok_or_else(bad)?;
+    hub.store.verify_email(shown.secret()).await.map_err(|error| match error {
+        StoreError::NotFound => bad(),
+        other => other.into(),
+    })?;
     Ok(StatusCode::NO_CONTENT)
 }
 

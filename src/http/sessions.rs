@@ -208,18 +208,17 @@ pub async fn refresh(
     ConnectInfo(peer): ConnectInfo<Peer>,
     body::Json(asked): body::Json<RefreshIn>,
 ) -> Result<Json<TokenOut>, ApiError> {
-    let taken = hub.sign_ins.take_link(peer.0.ip()).map_err(ApiError::TooManyRequests)?;
-    let shown = LinkToken::parse(&asked.refresh_token).ok_or(ApiError::SessionOver)?;
+    let over = || proof::refused(&hub, peer.0.ip(), ApiError::SessionOver);
+    let shown = LinkToken::parse(&asked.refresh_token).ok_or_else(over)?;
     let fresh = FreshLink::new(Uuid::now_v7());
     match hub.store.renew_session(shown.secret(), fresh.secret(), hub.refresh_secs).await? {
         Renewal::Renewed(user) => {
-            taken.give_back();
             token_of(&hub, user, &fresh).await.map(Json)
         }
-        Renewal::Refused => Err(ApiError::SessionOver),
+        Renewal::Refused => Err(over()),
         Renewal::Stolen(user) => {
             tracing::warn!(%user, "a session's token was used twice; the session was ended");
-            Err(ApiError::SessionOver)
+            Err(over())
         }
     }
 }

@@ -45,6 +45,7 @@ on_both_databases! {
     sessions:
         a_token_renews_a_session_once,
         a_token_used_twice_ends_the_session,
+        junk_of_one_address_stops_nobodys_good_token,
         of_twenty_renewals_at_once_one_wins,
         a_session_ends_when_its_owner_signs_out,
         who_one_is_says_what_guards_the_account;

@@ -4,7 +4,7 @@ use hub_testkit::hub::PASSWORD;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{World, refresh, send, sign_in, text};
+use super::{World, accept, refresh, send, sign_in, text};
 
 pub(crate) async fn a_token_renews_a_session_once(world: &World) {
     let api = world.hub.api();
@@ -45,7 +45,39 @@ pub(crate) async fn a_token_used_twice_ends_the_session(world: &World) {
     tokio::time::sleep(std::time::Duration::from_millis(10_500)).await;
     assert_eq!(refresh(&api, &stolen).await.code(), "session_over");
     assert_eq!(refresh(&api, &next).await.code(), "session_over", "nor does its holder go on");
-    refresh(&api, &text(&other, "refreshToken")).await.expect(200);
+    let other = refresh(&api, &text(&other, "refreshToken")).await.expect(200);
+    let owner = api.clone().with_token(text(&other, "token"));
+    assert_eq!(world.audited(&owner, "user.session_stolen").await.len(), 1);
+}
+
+pub(crate) async fn junk_of_one_address_stops_nobodys_good_token(world: &World) {
+    let api = world.hub.api();
+    let session = world.sign_in().await;
+    let (bob, _) = world.member("bob@example.test", "staff").await;
+    let mut links = Vec::new();
+    for kind in ["password-reset-link", "email-verification-link"] {
+        let path = format!("/api/v1/members/{}/{kind}", text(&bob["user"], "id"));
+        links.push(text(&world.owner.create(&path, json!({})).await, "token"));
+    }
+    let invitation = world.invite("carol@example.test", "staff").await;
+    let junk = text(&session, "refreshToken").replace('_', "_x");
+    let mut statuses = Vec::new();
+    for _ in 0..64 {
+        statuses.push(refresh(&api, &junk[..junk.len() - 1]).await.status.as_u16());
+    }
+    assert_eq!(statuses, [[401; 60].as_slice(), &[429; 4]].concat());
+    for path in ["verify-email", "accept-invitation"] {
+        let answer = api.post(&format!("/api/v1/auth/{path}"), &json!({ "token": junk })).await;
+        assert_eq!(answer.status, 429, "{path}");
+    }
+
+    refresh(&api, &text(&session, "refreshToken")).await.expect(200);
+    let verified = json!({ "token": links[1] });
+    assert_eq!(api.post("/api/v1/auth/verify-email", &verified).await.status, 204);
+    let reset = json!({ "token": links[0], "password": "a quite different sentence" });
+    assert_eq!(api.post("/api/v1/auth/password-reset/complete", &reset).await.status, 204);
+    let accepted = json!({ "token": invitation, "password": PASSWORD });
+    accept(&api, &accepted).await.expect(200);
 }
 
 pub(crate) async fn of_twenty_renewals_at_once_one_wins(world: &World) {
