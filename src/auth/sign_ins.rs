@@ -74,9 +74,10 @@ impl SignIns {
     pub fn take(&self, email: &str, address: IpAddr) -> Result<Taken<'_>, Duration> {
         let (email, place) = (email.to_owned(), origin_of(address));
         let together = (email.clone(), place);
-        self.together.take(together.clone())?;
-        if let Err(wait) = self.by_place.take(place) {
-            self.together.give_back(&together);
+        // of a place that is spent no address is remembered, so that it cannot fill the memory of them
+        self.by_place.take(place)?;
+        if let Err(wait) = self.together.take(together.clone()) {
+            self.by_place.give_back(&place);
             return Err(wait);
         }
         if let Err(wait) = self.by_email.take(email.clone()) {
