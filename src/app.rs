@@ -30,7 +30,7 @@ use crate::{
     clock::{SystemClock, unix_nanos},
     config::{ConfigError, IssuerSettings, Settings},
     follow_up,
-    http::{ingest::places::Places, platform, router, server},
+    http::{ingest::places::Places, platform, proxies::Proxies, router, server},
     maintenance, telemetry,
     ttn::sightings::Sightings,
     ws::{HubAccess, JsonEncoder, Realtime, SocketSettings},
@@ -271,6 +271,7 @@ impl App {
         let served = tokio::spawn(server::serve(
             listener,
             router,
+            Proxies::new(settings.trusted_proxies),
             settings.max_connections,
             stop.clone(),
             FINISH_WITHIN,

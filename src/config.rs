@@ -14,6 +14,7 @@ use std::{
 
 use axum::http::HeaderValue;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use ipnet::IpNet;
 use jsonwebtoken::Algorithm;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -101,6 +102,8 @@ pub struct Settings {
     pub refresh_secs: u32,
     /// Where people reach the hub, without a slash at the end.
     pub public_url: Option<String>,
+    /// Proxies that say whom a request is of.
+    pub trusted_proxies: Vec<IpNet>,
     /// Connections of clients.
     pub max_connections: usize,
     /// How often people may ask.
@@ -191,6 +194,7 @@ impl SettingArgs {
             token_secs: self.number("token-secs", 1, 2_592_000)?,
             refresh_secs: self.number("refresh-secs", 1, 31_536_000)?,
             public_url: self.public_url()?,
+            trusted_proxies: self.trusted_proxies()?,
             max_connections: usize::try_from(self.number("max-connections", 1, 1_000_000)?)
                 .unwrap_or(usize::MAX),
             shares: Shares {
@@ -294,6 +298,17 @@ impl SettingArgs {
         }
     }
 
+    fn trusted_proxies(&self) -> Result<Vec<IpNet>, ConfigError> {
+        let listed = self.text("trusted-proxies").split(',').map(str::trim);
+        let net = |text: &str| {
+            let address = || text.parse().map(|address: IpAddr| IpNet::from(address)).ok();
+            text.parse().ok().or_else(address)
+        };
+        let nets: Option<Vec<IpNet>> = listed.filter(|text| !text.is_empty()).map(net).collect();
+        let expected = "addresses or networks such as 10.0.0.0/8, separated by commas";
+        nets.ok_or_else(|| self.wrong("trusted-proxies", expected))
+    }
+
     fn issuers(&self) -> Result<Vec<IssuerSettings>, ConfigError> {
         let issuers: Vec<IssuerSettings> =
             serde_json::from_str(self.text("issuers")).map_err(|error| {
@@ -371,11 +386,13 @@ fn said(path: &str, name: &str, value: toml::Value) -> Result<(&'static str, Str
     })?;
     let text = match value {
         toml::Value::String(text) => text,
-        toml::Value::Array(items) if known.name == "allowed-origins" => {
+        toml::Value::Array(items)
+            if matches!(known.name, "allowed-origins" | "trusted-proxies") =>
+        {
             let texts: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
             let wrong = || {
                 ConfigError(format!(
-                    "the file of settings {path:?} has something else than texts in allowed_origins"
+                    "the file of settings {path:?} has something else than texts in {name}"
                 ))
             };
             texts.ok_or_else(wrong)?.join(",")

@@ -38,6 +38,8 @@ fn a_wrong_setting_is_one_sentence_that_names_it() {
             "issuers",
             r#"[{"issuer":["a","b","a"],"jwks_url":"https://a/","audience":"b","algorithms":["ES256"]}]"#,
         ),
+        ("trusted-proxies", "proxy.example.com"),
+        ("trusted-proxies", "10.0.0.0/33"),
         ("token-secs", "-1"),
         ("refresh-secs", "0"),
         ("public-url", "hub.example.com"),

@@ -96,6 +96,12 @@ pub const SETTINGS: &[Setting] = &[
         "Where people reach the hub, for links that it hands out; without it the address that it listens on",
     ),
     setting(
+        "trusted-proxies",
+        "HUB_TRUSTED_PROXIES",
+        "",
+        "Addresses and networks of proxies in front of the hub whose X-Forwarded-For is believed, separated by commas",
+    ),
+    setting(
         "max-connections",
         "HUB_MAX_CONNECTIONS",
         "12000",

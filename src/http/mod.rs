@@ -53,6 +53,7 @@ pub mod plans;
 pub mod platform;
 pub mod policies;
 pub mod presets;
+pub mod proxies;
 pub mod readings;
 pub mod recorded;
 pub mod relations;

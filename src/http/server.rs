@@ -28,6 +28,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+use super::proxies::Proxies;
+
 /// How long a client may take to send its headers, and how long a connection may be idle between requests.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// The longest request line and headers, in bytes.
@@ -37,7 +39,7 @@ const BUFFER: usize = 64 * 1024;
 /// Pause after a connection could not be accepted, most often for want of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
-/// Who is at the other end of a connection.
+/// Who asks: whoever is at the other end of the connection, or of that to a trusted proxy.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
@@ -45,6 +47,7 @@ pub struct Peer(pub SocketAddr);
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    proxies: Proxies,
     most: usize,
     stop: CancellationToken,
     patience: Duration,
@@ -52,7 +55,7 @@ pub async fn serve(
     let places = Arc::new(Semaphore::new(most));
     let (open, cut) = (TaskTracker::new(), CancellationToken::new());
     while let Some((stream, peer, place)) = next(&listener, &places, &stop).await {
-        let connection = connection(stream, peer, router.clone(), stop.clone());
+        let connection = connection(stream, peer, router.clone(), proxies.clone(), stop.clone());
         let cut = cut.clone();
         open.spawn(async move {
             cut.run_until_cancelled(connection).await;
@@ -94,13 +97,20 @@ async fn next(
 
 /// Serves one connection until it ends; once it is time to stop, until the request in flight is answered. One that
 /// has not asked for anything yet is dropped then: hyper would wait for its first request.
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    proxies: Proxies,
+    stop: CancellationToken,
+) {
     stream.set_nodelay(true).ok(); // an answer is small and must not wait for the next
     let has_asked = Arc::new(AtomicBool::new(false));
     let asks = Arc::clone(&has_asked);
     let service = service_fn(move |request: Request<Incoming>| {
         asks.store(true, Ordering::Relaxed);
         let mut request = request.map(Body::new);
+        let peer = proxies.peer(peer, request.headers());
         request.extensions_mut().insert(ConnectInfo(Peer(peer)));
         router.clone().oneshot(request)
     });

@@ -5,6 +5,7 @@ mod issuer;
 mod members;
 mod passwords;
 mod platform;
+mod proxies;
 mod sessions;
 mod totp;
 
