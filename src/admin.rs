@@ -78,7 +78,7 @@ pub async fn bootstrap(
         .create_api_key(organization.id, key.id, None, "first key", key.secret_hash, Actor::Hub)
         .await?;
     let (signer, _) = Signer::load(store, now, token_secs).await?;
-    let (token, _) = signer.token(user.id, now)?;
+    let (token, _) = signer.token(user.id, 0, now)?;
     Ok(BootstrapOut {
         organization_id: organization.id.to_string(),
         user_id: user.id.to_string(),

@@ -9,6 +9,8 @@ const UP: &[Part] = &[Part::Both(
     "
 ALTER TABLE users ADD COLUMN email_verified_at {bigint};
 ALTER TABLE users ADD COLUMN password_changed_at {bigint};
+-- rises when all access tokens of the person are to be worthless: each names the one that it is of
+ALTER TABLE users ADD COLUMN token_generation {bigint} NOT NULL DEFAULT 0;
 -- the shared secret of time-based one-time passwords (RFC 6238); in use once confirmed
 ALTER TABLE users ADD COLUMN totp_secret {bytes};
 ALTER TABLE users ADD COLUMN totp_confirmed_at {bigint};
@@ -99,6 +101,7 @@ DROP TABLE refresh_tokens;
 ALTER TABLE users DROP COLUMN totp_last_step;
 ALTER TABLE users DROP COLUMN totp_confirmed_at;
 ALTER TABLE users DROP COLUMN totp_secret;
+ALTER TABLE users DROP COLUMN token_generation;
 ALTER TABLE users DROP COLUMN password_changed_at;
 ALTER TABLE users DROP COLUMN email_verified_at;
 ",

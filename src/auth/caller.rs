@@ -9,7 +9,7 @@ use axum::{
 use hub_domain::{OrgId, SiteId, UserId};
 use hub_store::{
     By, RequestKey, Scope,
-    records::{Actor, Membership, Role, Standing},
+    records::{Actor, Membership, Presence, Role, Standing},
 };
 use uuid::Uuid;
 
@@ -132,9 +132,10 @@ impl FromRequestParts<Hub> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, ApiError> {
         let token = token_in(&parts.headers).ok_or(ApiError::Unauthorized)?;
-        let identity = hub.verifier.identify(token).await?;
+        let identity = hub.verifier.whose(token).await?;
         hub.rates.admit_caller(identity.user.0)?;
-        let memberships = hub.store.memberships(identity.user).await?;
+        let Presence { generation, memberships } = hub.store.presence(identity.user).await?;
+        identity.check(generation)?;
         Ok(Self { identity, memberships })
     }
 }

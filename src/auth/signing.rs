@@ -39,6 +39,7 @@ struct OwnClaims<'a> {
     sub: String,
     iat: i64,
     exp: i64,
+    r#gen: i64,
 }
 
 impl Signer {
@@ -71,11 +72,16 @@ impl Signer {
         Ok((signer, public_keys(&keys)?))
     }
 
-    /// A token of `user`, and when it ends.
+    /// A token of `user`, of that generation of theirs, and when it ends.
     ///
     /// # Errors
     /// When the key cannot sign.
-    pub fn token(&self, user: UserId, now: Timestamp) -> anyhow::Result<(String, Timestamp)> {
+    pub fn token(
+        &self,
+        user: UserId,
+        generation: i64,
+        now: Timestamp,
+    ) -> anyhow::Result<(String, Timestamp)> {
         let issued = now.as_millis().div_euclid(1000);
         let expires = issued + i64::from(self.lifetime_secs);
         let claims = OwnClaims {
@@ -84,6 +90,7 @@ impl Signer {
             sub: user.to_string(),
             iat: issued,
             exp: expires,
+            r#gen: generation,
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.kid.clone());

@@ -32,8 +32,20 @@ pub struct Identity {
     pub user: UserId,
     /// When the token ends.
     pub expires_at: Timestamp,
-    /// Whether it is of the hub's own sign-in.
-    pub is_own: bool,
+    /// Which generation of the person's tokens it is of, if it is one of the hub's own sign-in.
+    pub generation: Option<i64>,
+}
+
+impl Identity {
+    /// Goes on unless the person's tokens are of another generation by now: the password was changed, or a session
+    /// stolen.
+    ///
+    /// # Errors
+    /// `Expired` then.
+    pub fn check(&self, now: Option<i64>) -> Result<(), TokenError> {
+        let is_good = self.generation.is_none() || self.generation == now;
+        if is_good { Ok(()) } else { Err(TokenError::Expired) }
+    }
 }
 
 /// Why a token is refused.
@@ -83,6 +95,8 @@ pub struct Claims {
     pub proven_email: Option<String>,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The generation of the person's tokens, where it says one.
+    pub generation: Option<i64>,
 }
 
 /// Verifies tokens. Cheap to clone.
@@ -118,10 +132,26 @@ impl Verifier {
     /// # Errors
     /// See [`TokenError`].
     pub async fn identify(&self, token: &str) -> Result<Identity, TokenError> {
+        let identity = self.whose(token).await?;
+        if identity.generation.is_some() {
+            let found =
+                self.store.token_generations(&[identity.user]).await.map_err(unavailable)?;
+            identity.check(found.get(&identity.user).copied())?;
+        }
+        Ok(identity)
+    }
+
+    /// Whose token this is, for who asks the store for the generation of their tokens with something else:
+    /// [`Identity::check`] is theirs to do.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub async fn whose(&self, token: &str) -> Result<Identity, TokenError> {
         let claims = self.claims(token).await?;
         let user = self.user_of(&claims).await?;
         let is_own = claims.issuer == OWN_ISSUER;
-        Ok(Identity { user, expires_at: claims.expires_at, is_own })
+        let generation = is_own.then(|| claims.generation.unwrap_or_default());
+        Ok(Identity { user, expires_at: claims.expires_at, generation })
     }
 
     /// What the token claims, if it is good.
@@ -165,12 +195,15 @@ impl Verifier {
         match self.store.user_by_subject(&claims.issuer, &claims.subject).await {
             Ok(Some(user)) => Ok(user.id),
             Ok(None) | Err(StoreError::NotFound) => Err(TokenError::NoAccount),
-            Err(error) => {
-                tracing::warn!(%error, "the user of a token could not be looked up");
-                Err(TokenError::Unavailable)
-            }
+            Err(error) => Err(unavailable(error)),
         }
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn unavailable(error: StoreError) -> TokenError {
+    tracing::warn!(%error, "the user of a token could not be looked up");
+    TokenError::Unavailable
 }
 
 /// The hub's own sign-in as an issuer like any other.
@@ -212,7 +245,8 @@ impl Issuer {
         // lower-cased, what is not ASCII may become somebody else's address
         let plain = text("email").filter(|email| is_proven && email.is_ascii());
         let proven_email = plain.map(str::to_ascii_lowercase);
-        Ok(Claims { issuer, subject: subject.to_owned(), proven_email, expires_at })
+        let generation = payload.get("gen").and_then(Value::as_i64);
+        Ok(Claims { issuer, subject: subject.to_owned(), proven_email, expires_at, generation })
     }
 
     fn is_for_us(&self, payload: &Map<String, Value>) -> bool {

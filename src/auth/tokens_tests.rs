@@ -102,23 +102,29 @@ async fn tied(store: &Store, file: &Value, subject: &str) -> UserId {
 #[tokio::test]
 async fn a_token_of_our_own_names_its_user_until_it_ends() {
     let now = Timestamp::from_millis(1_767_225_600_000);
-    let user: UserId = uuid::Uuid::now_v7().into();
     let start: Arc<dyn Clock> = Arc::new(Still(now));
     let store = store(&start).await;
+    let user = store.create_user("ada@x.test", "Ada", None).await.unwrap().id;
     let (signer, keys) = Signer::load(&store, now, 600).await.unwrap();
-    let (token, expires_at) = signer.token(user, now).unwrap();
+    let (token, expires_at) = signer.token(user, 0, now).unwrap();
     let verdict_at = |instant: Timestamp| {
         let issuer = own_issuer(KeySet::own(store.clone(), keys.clone()));
         let verifier = Verifier::new(vec![issuer], store.clone(), Arc::new(Still(instant)));
         let token = token.clone();
         async move { verifier.identify(&token).await }
     };
-    assert_eq!(verdict_at(now).await, Ok(Identity { user, expires_at, is_own: true }));
+    assert_eq!(verdict_at(now).await, Ok(Identity { user, expires_at, generation: Some(0) }));
     assert_eq!(
         verdict_at(expires_at.plus_secs(4)).await,
-        Ok(Identity { user, expires_at, is_own: true })
+        Ok(Identity { user, expires_at, generation: Some(0) })
     );
     assert_eq!(verdict_at(expires_at.plus_secs(5)).await, Err(TokenError::Expired));
+    let identity = Identity { user, expires_at, generation: Some(0) };
+    for (by_now, verdict) in
+        [(Some(0), Ok(())), (Some(1), Err(TokenError::Expired)), (None, Err(TokenError::Expired))]
+    {
+        assert_eq!(identity.check(by_now), verdict, "{by_now:?}");
+    }
 }
 
 #[tokio::test]
@@ -127,9 +133,9 @@ async fn a_key_that_another_process_made_is_found_in_the_store() {
     let clock: Arc<dyn Clock> = Arc::new(Still(now));
     let store = store(&clock).await;
     let (signer, _) = Signer::load(&store, now, 600).await.unwrap();
+    let user = store.create_user("ada@x.test", "Ada", None).await.unwrap().id;
     let verifier =
         Verifier::new(vec![own_issuer(KeySet::own(store.clone(), Vec::new()))], store, clock);
-    let user: UserId = uuid::Uuid::now_v7().into();
-    let (token, _) = signer.token(user, now).unwrap();
+    let (token, _) = signer.token(user, 0, now).unwrap();
     assert_eq!(verifier.identify(&token).await.map(|identity| identity.user), Ok(user));
 }

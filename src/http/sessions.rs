@@ -5,7 +5,7 @@ use axum::{
     extract::{ConnectInfo, State},
     http::StatusCode,
 };
-use hub_domain::{Timestamp, UserId};
+use hub_domain::UserId;
 use hub_store::{
     StoreError,
     records::{Account, Membership, Renewal},
@@ -186,8 +186,10 @@ pub async fn sign_in(
     begin(&hub, &account).await.map(Json)
 }
 
-/// Renews a session. The token is used up; the answer has the next. One that was used before ends the session, for
-/// one of its two holders stole it; within 10 s of its use it is refused and nothing more.
+/// Renews a session. The token is used up; the answer has the next.
+///
+/// One that was used before ends the session and every access token of the person, for one of its two holders stole
+/// it; within 10 s of its use it is refused and nothing more.
 ///
 /// # Errors
 /// 401 `session_over` for a token that is not good.
@@ -212,8 +214,8 @@ pub async fn refresh(
     let shown = LinkToken::parse(&asked.refresh_token).ok_or_else(over)?;
     let fresh = FreshLink::new(Uuid::now_v7());
     match hub.store.renew_session(shown.secret(), fresh.secret(), hub.refresh_secs).await? {
-        Renewal::Renewed(user) => {
-            token_of(&hub, user, &fresh).await.map(Json)
+        Renewal::Renewed(user, generation) => {
+            token_of(&hub, user, generation, &fresh).await.map(Json)
         }
         Renewal::Refused => Err(over()),
         Renewal::Stolen(user) => {
@@ -292,11 +294,11 @@ pub async fn begin(hub: &Hub, account: &Account) -> Result<TokenOut, ApiError> {
     let fresh = FreshLink::new(Uuid::now_v7());
     let hash = user.password_hash.as_deref();
     let begun = hub.store.open_session(user.id, hash, fresh.secret(), hub.refresh_secs).await;
-    begun.map_err(|error| match error {
+    let generation = begun.map_err(|error| match error {
         StoreError::Stale | StoreError::NotFound => ApiError::BadCredentials,
         other => other.into(),
     })?;
-    token_of(hub, user.id, &fresh).await
+    token_of(hub, user.id, generation, &fresh).await
 }
 
 /// Somebody as they see themselves.
@@ -310,10 +312,19 @@ pub async fn me_of(hub: &Hub, user: UserId) -> Result<MeOut, ApiError> {
     Ok(MeOut::of(account, is_operator, memberships))
 }
 
-async fn token_of(hub: &Hub, user: UserId, fresh: &FreshLink) -> Result<TokenOut, ApiError> {
+async fn token_of(
+    hub: &Hub,
+    user: UserId,
+    generation: i64,
+    fresh: &FreshLink,
+) -> Result<TokenOut, ApiError> {
     let me = me_of(hub, user).await?;
     let now = hub.clock.now();
-    let (token, expires_at) = signed(hub, user, now)?;
+    let signed = hub.signer.token(user, generation, now);
+    let (token, expires_at) = signed.map_err(|error| {
+        tracing::error!(error = format!("{error:#}"), "a token could not be signed");
+        ApiError::Internal
+    })?;
     Ok(TokenOut {
         token,
         token_type: "Bearer",
@@ -321,12 +332,5 @@ async fn token_of(hub: &Hub, user: UserId, fresh: &FreshLink) -> Result<TokenOut
         refresh_token: fresh.token.clone(),
         refresh_expires_at: InstantOut(now.plus_secs(hub.refresh_secs)),
         me,
-    })
-}
-
-fn signed(hub: &Hub, user: UserId, now: Timestamp) -> Result<(String, Timestamp), ApiError> {
-    hub.signer.token(user, now).map_err(|error| {
-        tracing::error!(error = format!("{error:#}"), "a token could not be signed");
-        ApiError::Internal
     })
 }

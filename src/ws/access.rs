@@ -1,6 +1,9 @@
 //! What the socket asks of the rest of the hub.
 
-use std::{collections::HashSet, pin::Pin};
+use std::{
+    collections::{HashMap, HashSet},
+    pin::Pin,
+};
 
 use hub_actors::channel::ChannelName;
 use hub_domain::{OrgId, SiteId, UserId};
@@ -37,6 +40,12 @@ pub struct Organization {
 pub trait Access: Send + Sync + 'static {
     /// Whose token this is.
     fn identify<'a>(&'a self, token: &'a str) -> Answer<'a, Result<Identity, TokenError>>;
+
+    /// The generation of each of these people's tokens at this moment.
+    fn token_generations(
+        &self,
+        users: Vec<UserId>,
+    ) -> Answer<'_, Result<HashMap<UserId, i64>, Unavailable>>;
 
     /// Where the channel belongs; `None` if there is no such object.
     fn place(&self, channel: ChannelName) -> Answer<'_, Result<Option<Place>, Unavailable>>;

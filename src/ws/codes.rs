@@ -78,6 +78,7 @@ impl Close {
     pub(crate) const fn of(code: u16) -> Self {
         match code {
             3001 => Self::SHUTDOWN,
+            3005 => Self::EXPIRED,
             3008 => Self::SLOW,
             _ => Self::INTERNAL,
         }

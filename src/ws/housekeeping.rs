@@ -34,6 +34,7 @@ async fn watch_members(shared: Weak<Shared>) {
     loop {
         ticks.tick().await;
         let Some(shared) = shared.upgrade() else { return };
+        end_outdated(&shared).await;
         let heard: Vec<_> = shared.sessions.heard().into_iter().collect();
         if heard.is_empty() {
             continue;
@@ -42,6 +43,17 @@ async fn watch_members(shared: Weak<Shared>) {
         for (user, org) in heard.into_iter().filter(|pair| !members.contains(pair)) {
             shared.sessions.revoke(org, user);
         }
+    }
+}
+
+/// Closes the sockets of people whose tokens were ended: another process may have changed the password.
+async fn end_outdated(shared: &Shared) {
+    let users = shared.sessions.signed_in_here();
+    if users.is_empty() {
+        return;
+    }
+    if let Ok(generations) = shared.access.token_generations(users).await {
+        shared.sessions.close_outdated(&generations);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The socket's questions, answered by the hub's own parts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use hub_actors::{AskError, Units, channel::ChannelName};
 use hub_domain::{OrgId, SiteId, UserId};
@@ -93,6 +93,13 @@ fn may_hear(role: Role) -> bool {
 impl Access for HubAccess {
     fn identify<'a>(&'a self, token: &'a str) -> Answer<'a, Result<Identity, TokenError>> {
         Box::pin(self.verifier.identify(token))
+    }
+
+    fn token_generations(
+        &self,
+        users: Vec<UserId>,
+    ) -> Answer<'_, Result<HashMap<UserId, i64>, Unavailable>> {
+        Box::pin(async move { self.store.token_generations(&users).await.map_err(unavailable) })
     }
 
     fn place(&self, channel: ChannelName) -> Answer<'_, Result<Option<Place>, Unavailable>> {

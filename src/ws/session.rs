@@ -274,7 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 return Ok(());
             }
         };
-        if !self.seat.sign_in(identity.user) {
+        if !self.seat.sign_in(&identity) {
             return Err(Close::CONNECTION_LIMIT.into());
         }
         self.user = Some(identity.user);
@@ -302,6 +302,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Ok(_) => return Err(Close::INVALID_TOKEN.into()),
             Err(refused) => return Ok(Err(refused)),
         };
+        self.seat.renew(&identity);
         self.expire_with(&identity);
         let client = self.client.to_string();
         self.replies.answer(id, "refresh", &self.standing(&client, &identity, None));

@@ -22,6 +22,7 @@ use super::{
     membership::Memberships,
     settings::SocketSettings,
 };
+use crate::auth::Identity;
 
 /// At a shutdown so many sockets are closed in one step, with a pause after each: their clients come back with
 /// jitter of their own, and the node that takes them over is spared the rest of the peak.
@@ -66,6 +67,8 @@ pub(crate) struct Listener {
 #[derive(Debug, Default)]
 struct Held {
     user: Option<UserId>,
+    /// Of which generation of the user's tokens the last one shown was, if it was of the hub's own sign-in.
+    generation: Option<i64>,
     channels: Vec<(ChannelName, OrgId)>,
     organizations: Vec<OrgId>,
 }
@@ -137,16 +140,41 @@ impl Sessions {
 
     /// Who hears which organization.
     pub(crate) fn heard(&self) -> HashSet<(UserId, OrgId)> {
-        let listeners: Vec<_> = {
-            let register = self.register();
-            let signed_in = register.of_users.iter();
-            signed_in.map(|((user, _), listener)| (*user, Arc::clone(listener))).collect()
-        };
         let mut heard = HashSet::new();
-        for (user, listener) in listeners {
+        for (user, listener) in self.signed_in() {
             heard.extend(listener.held().channels.iter().map(|(_, org)| (user, *org)));
         }
         heard
+    }
+
+    /// Whose sockets there are that a token of the hub's own sign-in opened.
+    pub(crate) fn signed_in_here(&self) -> Vec<UserId> {
+        let mut users: Vec<UserId> = self
+            .signed_in()
+            .into_iter()
+            .filter(|(_, listener)| listener.held().generation.is_some())
+            .map(|(user, _)| user)
+            .collect();
+        users.dedup();
+        users
+    }
+
+    /// Closes the sockets whose token is of an earlier generation than their user's are by now: whoever has a good one
+    /// comes back with it.
+    pub(crate) fn close_outdated(&self, generations: &HashMap<UserId, i64>) {
+        for (user, listener) in self.signed_in() {
+            let shown = listener.held().generation;
+            if shown.zip(generations.get(&user)).is_some_and(|(shown, now)| shown < *now) {
+                listener.subscriber.close(Close::EXPIRED.0);
+            }
+        }
+    }
+
+    /// The sockets that are signed in, in order of their users.
+    fn signed_in(&self) -> Vec<(UserId, Arc<Listener>)> {
+        let register = self.register();
+        let signed_in = register.of_users.iter();
+        signed_in.map(|((user, _), listener)| (*user, Arc::clone(listener))).collect()
     }
 
     /// Closes all sockets with 3001 and waits until they are gone, but not longer than `within`. No new ones are
@@ -221,7 +249,8 @@ impl Seat {
     }
 
     /// Notes whose socket this is; false when the user has too many.
-    pub(crate) fn sign_in(&self, user: UserId) -> bool {
+    pub(crate) fn sign_in(&self, identity: &Identity) -> bool {
+        let user = identity.user;
         let mut register = self.sessions.register();
         let count = register.users.entry(user).or_default();
         if *count >= self.sessions.0.limits.per_user {
@@ -229,8 +258,14 @@ impl Seat {
         }
         *count += 1;
         register.of_users.insert((user, self.subscriber().id()), Arc::clone(&self.listener));
-        self.listener.held().user = Some(user);
+        let mut held = self.listener.held();
+        (held.user, held.generation) = (Some(user), identity.generation);
         true
+    }
+
+    /// Notes that the user has shown another token.
+    pub(crate) fn renew(&self, identity: &Identity) {
+        self.listener.held().generation = identity.generation;
     }
 
     /// Memberships that were just looked up.

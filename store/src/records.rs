@@ -17,7 +17,7 @@ mod tree;
 
 pub use accounts::{
     Account, Impersonation, Joiner, LinkPurpose, NewImpersonation, NewTenant, OpenInvitation,
-    Renewal, Secret, Standing, Subject, Totp,
+    Presence, Renewal, Secret, Standing, Subject, Totp,
 };
 pub use alerts::{AlertEventRecord, AlertFilter, AlertRecord};
 pub use audit::{Actor, AuditEntry, AuditFilter};

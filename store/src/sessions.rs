@@ -6,15 +6,18 @@
 use hub_domain::{Timestamp, UserId};
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
-    sea_query::Expr,
+    Select,
+    sea_query::{Expr, ExprTrait as _},
 };
+use serde_json::json;
+use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
     entity::{self, refresh_token, user},
     open::ask_database,
-    records::{Renewal, Secret},
-    sql::Sql,
+    records::{Actor, AuditEntry, Renewal, Secret},
+    sql::{self, Sql},
 };
 
 /// A token that was used no longer ago than this is refused and nothing more: two tabs of one browser may have sent
@@ -22,7 +25,7 @@ use crate::{
 const SAME_MOMENT_MILLIS: i64 = 10_000;
 
 impl Store {
-    /// Begins a session of somebody who signed in with the password of that hash.
+    /// Begins a session of somebody who signed in with the password of that hash; gives the generation of their tokens.
     ///
     /// # Errors
     /// `Stale` if the password was changed meanwhile, otherwise as [`StoreError`] says.
@@ -32,7 +35,7 @@ impl Store {
         password_hash: Option<&str>,
         fresh: Secret,
         lasts_secs: u32,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         let now = self.now();
         let ends_at = now.plus_secs(lasts_secs);
         ask_database!(self, open_session(user, password_hash, fresh, now, ends_at))
@@ -48,9 +51,19 @@ impl Store {
         fresh: Secret,
         lasts_secs: u32,
     ) -> Result<Renewal, StoreError> {
+        let Some((user, family, is_used)) = ask_database!(self, token_is_of(shown))? else {
+            return Ok(Renewal::Refused); // without holding those up who write
+        };
         let now = self.now();
+        let entries = if is_used {
+            let ended = json!({ "sessionId": family, "endedAt": now.as_millis() });
+            let (by, action) = (Actor::Hub, "user.session_stolen");
+            self.entries_everywhere(user, by, action, json!({}), ended).await?
+        } else {
+            Vec::new() // nor is it called stolen where it is used just now
+        };
         let ends_at = now.plus_secs(lasts_secs);
-        ask_database!(self, renew_session(shown, fresh, now, ends_at))
+        ask_database!(self, renew_session(shown, fresh, now, ends_at, &entries))
     }
 
     /// Ends a session by any of its tokens. Nothing happens if it is none.
@@ -71,7 +84,7 @@ impl Sql {
         fresh: Secret,
         now: Timestamp,
         ends_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         let change = self.begin().await?;
         let person = hold_user(&change, user).await?.ok_or(StoreError::NotFound)?;
         if person.password_hash.as_deref() != password_hash {
@@ -82,7 +95,8 @@ impl Sql {
             .filter(refresh_token::Column::ExpiresAt.lt(now.as_millis()));
         over.exec(&change).await?;
         insert(&change, fresh, fresh.id, user, now, ends_at).await?;
-        Ok(change.commit().await?)
+        change.commit().await?;
+        Ok(person.token_generation)
     }
 
     pub(crate) async fn renew_session(
@@ -91,9 +105,11 @@ impl Sql {
         fresh: Secret,
         now: Timestamp,
         ends_at: Timestamp,
+        entries: &[AuditEntry],
     ) -> Result<Renewal, StoreError> {
         let change = self.begin().await?;
-        let Some(row) = hold_token(&change, shown).await? else { return Ok(Renewal::Refused) };
+        let held = hold_token(&change, shown).await?;
+        let Some((row, person)) = held else { return Ok(Renewal::Refused) };
         let user = UserId(row.user_id);
         if row.revoked_at.is_some() || row.expires_at <= now.as_millis() {
             return Ok(Renewal::Refused);
@@ -104,6 +120,8 @@ impl Sql {
             }
             Some(_) => {
                 revoke(&change, refresh_token::Column::FamilyId.eq(row.family_id), now).await?;
+                end_access(&change, user).await?;
+                sql::audit_all(&change, entries).await?;
                 change.commit().await?;
                 return Ok(Renewal::Stolen(user));
             }
@@ -115,7 +133,7 @@ impl Sql {
         used.exec(&change).await?;
         insert(&change, fresh, row.family_id, user, now, ends_at).await?;
         change.commit().await?;
-        Ok(Renewal::Renewed(user))
+        Ok(Renewal::Renewed(user, person.token_generation))
     }
 
     pub(crate) async fn end_session(
@@ -123,20 +141,48 @@ impl Sql {
         shown: Secret,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        if self.token_is_of(shown).await?.is_none() {
+            return Ok(());
+        }
         let change = self.begin().await?;
-        let Some(row) = hold_token(&change, shown).await? else { return Ok(()) };
+        let Some((row, _)) = hold_token(&change, shown).await? else { return Ok(()) };
         revoke(&change, refresh_token::Column::FamilyId.eq(row.family_id), now).await?;
         Ok(change.commit().await?)
     }
+
+    /// Whose token it is, of which session, and whether it is used.
+    pub(crate) async fn token_is_of(
+        &self,
+        shown: Secret,
+    ) -> Result<Option<(UserId, Uuid, bool)>, StoreError> {
+        let row = token(shown).one(&self.db).await?;
+        Ok(row.map(|row| (UserId(row.user_id), row.family_id, row.used_at.is_some())))
+    }
 }
 
-/// Ends all of somebody's sessions, within a change that holds their row.
+fn token(shown: Secret) -> Select<refresh_token::Entity> {
+    let is_it = refresh_token::Column::SecretHash.eq(shown.hash.to_vec());
+    refresh_token::Entity::find_by_id(shown.id).filter(is_it)
+}
+
+/// Ends all of somebody's sessions and access tokens, within a change that holds their row.
 pub(crate) async fn end_all(
     change: &DatabaseTransaction,
     user: UserId,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    revoke(change, refresh_token::Column::UserId.eq(user.0), now).await
+    revoke(change, refresh_token::Column::UserId.eq(user.0), now).await?;
+    end_access(change, user).await
+}
+
+/// Makes every access token of somebody worthless, within a change that holds their row.
+async fn end_access(change: &DatabaseTransaction, user: UserId) -> Result<(), StoreError> {
+    use user::Column::{Id, TokenGeneration};
+    let update = user::Entity::update_many()
+        .col_expr(TokenGeneration, Expr::col(TokenGeneration).add(1))
+        .filter(Id.eq(user.0));
+    update.exec(change).await?;
+    Ok(())
 }
 
 /// Somebody's row, which nobody else changes until the change ends.
@@ -147,23 +193,22 @@ pub(crate) async fn hold_user(
     Ok(user::Entity::find_by_id(user.0).lock_exclusive().one(change).await?)
 }
 
-/// The row of a token, with its person's row held.
+/// The row of a token and its person's, both held.
 async fn hold_token(
     change: &DatabaseTransaction,
     shown: Secret,
-) -> Result<Option<refresh_token::Model>, StoreError> {
-    let is_it = refresh_token::Column::SecretHash.eq(shown.hash.to_vec());
-    let found = refresh_token::Entity::find_by_id(shown.id).filter(is_it).one(change).await?;
-    let Some(found) = found else { return Ok(None) };
-    hold_user(change, UserId(found.user_id)).await?;
+) -> Result<Option<(refresh_token::Model, user::Model)>, StoreError> {
+    let Some(found) = token(shown).one(change).await? else { return Ok(None) };
+    let person = hold_user(change, UserId(found.user_id)).await?;
     // as it is now that nobody else can change it
-    Ok(refresh_token::Entity::find_by_id(shown.id).one(change).await?)
+    let row = refresh_token::Entity::find_by_id(shown.id).one(change).await?;
+    Ok(row.zip(person))
 }
 
 async fn insert(
     change: &DatabaseTransaction,
     fresh: Secret,
-    family_id: uuid::Uuid,
+    family_id: Uuid,
     user: UserId,
     now: Timestamp,
     ends_at: Timestamp,

@@ -1,6 +1,6 @@
 //! Organizations and their members.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use hub_domain::{OrgId, UserId};
 use serde_json::json;
@@ -9,13 +9,14 @@ use uuid::Uuid;
 use crate::{
     By, Store, StoreError,
     devices::CHUNK,
-    entity::{self, membership, organization},
+    entity::{self, known, membership, organization, user},
     open::ask,
-    records::{Actor, AuditEntry, Edition, Life, Membership, Organization, Role},
+    records::{Actor, AuditEntry, Edition, Life, Membership, Organization, Presence, Role},
     sql::{self, Sql},
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait, EntityTrait as _, JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    RelationDef,
     sea_query::{Expr, ExprTrait as _, OnConflict, Query, SimpleExpr},
 };
 
@@ -82,6 +83,25 @@ impl Store {
     /// See [`StoreError`].
     pub async fn memberships(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
         ask!(self, memberships(user))
+    }
+
+    /// Where a person is, and which of their tokens are good, in one go: every request asks for it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn presence(&self, user: UserId) -> Result<Presence, StoreError> {
+        ask!(self, presence(user))
+    }
+
+    /// The generation of each of these people's access tokens.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn token_generations(
+        &self,
+        users: &[UserId],
+    ) -> Result<HashMap<UserId, i64>, StoreError> {
+        ask!(self, token_generations(users))
     }
 
     /// Those of `pairs` whose person is in the organization with this role or a higher one, all asked for at once.
@@ -183,7 +203,63 @@ impl Sql {
     ) -> Result<Vec<Membership>, StoreError> {
         let of_user = membership::Entity::find().filter(membership::Column::UserId.eq(user.0));
         let rows = of_user.order_by_asc(membership::Column::OrgId).all(&self.db).await?;
-        let ids = rows.iter().map(|row| row.org_id);
+        let place = |row: &membership::Model| Ok((row.org_id, row.role()?));
+        let places = rows.iter().map(place).collect::<Result<Vec<_>, StoreError>>()?;
+        self.placed(user, &places, life).await
+    }
+
+    pub(crate) async fn presence(&self, user: UserId) -> Result<Presence, StoreError> {
+        use membership::Column::{OrgId, Role as AsWhat, UserId as Member};
+        let places: RelationDef =
+            user::Entity::belongs_to(membership::Entity).from(user::Column::Id).to(Member).into();
+        let rows: Vec<(i64, Option<Uuid>, Option<String>)> = user::Entity::find_by_id(user.0)
+            .select_only()
+            .column(user::Column::TokenGeneration)
+            .columns([OrgId, AsWhat])
+            .join(JoinType::LeftJoin, places)
+            .order_by_asc(OrgId)
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let generation = rows.first().map(|(generation, ..)| *generation);
+        let place = |(_, org, role): (i64, Option<Uuid>, Option<String>)| org.zip(role);
+        let known = |(org, role): (Uuid, String)| Ok((org, known("role", &role, Role::parse)?));
+        let places = rows.into_iter().filter_map(place).map(known);
+        let places = places.collect::<Result<Vec<_>, StoreError>>()?;
+        let memberships = self.placed(user, &places, Life::Present).await?;
+        Ok(Presence { generation, memberships })
+    }
+
+    pub(crate) async fn token_generations(
+        &self,
+        users: &[UserId],
+    ) -> Result<HashMap<UserId, i64>, StoreError> {
+        use user::Column::{Id, TokenGeneration};
+        let mut found = HashMap::with_capacity(users.len());
+        for users in users.chunks(CHUNK) {
+            let rows: Vec<(Uuid, i64)> = user::Entity::find()
+                .select_only()
+                .columns([Id, TokenGeneration])
+                .filter(Id.is_in(users.iter().map(|user| user.0)))
+                .into_tuple()
+                .all(&self.db)
+                .await?;
+            found.extend(rows.into_iter().map(|(user, generation)| (UserId(user), generation)));
+        }
+        Ok(found)
+    }
+
+    /// Places in order of their organizations, with those of them that are there.
+    async fn placed(
+        &self,
+        user: UserId,
+        places: &[(Uuid, Role)],
+        life: Life,
+    ) -> Result<Vec<Membership>, StoreError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = places.iter().map(|(org, _)| *org);
         let of_ids = organization::Entity::find().filter(organization::Column::Id.is_in(ids));
         let of_ids = match life {
             Life::Present => of_ids.filter(organization::Column::DeletedAt.is_null()),
@@ -192,11 +268,11 @@ impl Sql {
         let organizations = of_ids.order_by_asc(organization::Column::Id).all(&self.db).await?;
         // both in order of the organization; one that came or went in between is left out
         let joined = organizations.into_iter().filter_map(|organization| {
-            let row = rows.iter().find(|row| row.org_id == organization.id)?;
-            Some((organization, row))
+            let (_, role) = places.iter().find(|(org, _)| *org == organization.id)?;
+            Some((organization, *role))
         });
-        let membership = |(organization, row): (organization::Model, &membership::Model)| {
-            Ok(Membership { organization: organization.try_into()?, user, role: row.role()? })
+        let membership = |(organization, role): (organization::Model, Role)| {
+            Ok(Membership { organization: organization.try_into()?, user, role })
         };
         joined.map(membership).collect()
     }

@@ -1,8 +1,11 @@
 //! A server on a free port with one organization, its site and three units.
 
 use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex},
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -52,6 +55,8 @@ pub(super) struct Fixture {
 /// The rest of the hub. A token reads `user` or `user for 3 s`.
 pub(super) struct StandIn {
     pub(super) members: Mutex<HashSet<(UserId, OrgId)>>,
+    /// That of everybody's good tokens.
+    pub(super) generation: AtomicI64,
     channels: Channels,
 }
 
@@ -72,7 +77,8 @@ pub(super) async fn fixture_with(settings: SocketSettings, channels: ChannelSett
         Channels::new(Arc::new(JsonEncoder), Arc::new(|| 1_795_161_600_000_000_000), channels);
     channels.adopt_site(site(SITE), (1..=3).map(|number| shown(number, 0)).collect(), vec![]);
     let members = Mutex::new(HashSet::from([(ANN, ORG), (BOB, ORG)]));
-    let access = Arc::new(StandIn { members, channels: channels.clone() });
+    let access =
+        Arc::new(StandIn { members, generation: AtomicI64::new(0), channels: channels.clone() });
     let realtime =
         Realtime::start(Arc::clone(&access) as _, channels.clone(), settings, Arc::new(Standing));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -197,12 +203,20 @@ fn identity(token: &str) -> Result<Identity, TokenError> {
         "too new" => return Err(TokenError::UnknownKey),
         _ => return Err(TokenError::Invalid),
     };
-    Ok(Identity { user, expires_at: NOW.plus_secs(secs.parse().unwrap()), is_own: true })
+    Ok(Identity { user, expires_at: NOW.plus_secs(secs.parse().unwrap()), generation: Some(0) })
 }
 
 impl Access for StandIn {
     fn identify<'a>(&'a self, token: &'a str) -> Answer<'a, Result<Identity, TokenError>> {
         Box::pin(async move { identity(token) })
+    }
+
+    fn token_generations(
+        &self,
+        users: Vec<UserId>,
+    ) -> Answer<'_, Result<HashMap<UserId, i64>, Unavailable>> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        Box::pin(async move { Ok(users.into_iter().map(|user| (user, generation)).collect()) })
     }
 
     fn place(&self, channel: ChannelName) -> Answer<'_, Result<Option<Place>, Unavailable>> {

@@ -172,6 +172,16 @@ async fn tokens_that_are_not_good_end_as_the_sdks_expect() {
 }
 
 #[tokio::test]
+async fn a_socket_whose_token_was_ended_is_closed_and_may_come_back() {
+    let fixture = fixture().await;
+    let mut idle = fixture.socket("ann").await;
+    let (mut listening, _) = fixture.listening("bob").await;
+    fixture.access.generation.store(1, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(idle.closed(SOON).await.unwrap(), 3005);
+    assert_eq!(listening.closed(SOON).await.unwrap(), 3005);
+}
+
+#[tokio::test]
 async fn what_is_no_protocol_is_closed_with_3501() {
     let fixture = fixture().await;
     for text in ["", "{}", "\n\n"] {

@@ -1,6 +1,6 @@
 //! Organizations, people and keys in memory.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use hub_domain::{KeyId, OrgId, SiteId, Timestamp, UserId};
 use uuid::Uuid;
@@ -9,8 +9,8 @@ use super::{Memory, Tables, page_by_id, page_by_id_back};
 use crate::{
     StoreError,
     records::{
-        ApiKey, AuditEntry, Life, Membership, Organization, Page, PageQuery, Role, SigningKey,
-        TtnConnection, User,
+        ApiKey, AuditEntry, Life, Membership, Organization, Page, PageQuery, Presence, Role,
+        SigningKey, TtnConnection, User,
     },
 };
 
@@ -93,6 +93,20 @@ impl Memory {
             Some(Membership { organization: organization.clone(), user, role: *role })
         });
         Ok(membership.collect())
+    }
+
+    pub(crate) fn presence(&self, user: UserId) -> Result<Presence, StoreError> {
+        let generation = self.user(user)?.map(|_| 0); // passwords are not kept here
+        Ok(Presence { generation, memberships: self.memberships(user)? })
+    }
+
+    pub(crate) fn token_generations(
+        &self,
+        users: &[UserId],
+    ) -> Result<HashMap<UserId, i64>, StoreError> {
+        let tables = self.tables();
+        let is_there = |user: &&UserId| tables.users.contains_key(*user);
+        Ok(users.iter().filter(is_there).map(|user| (*user, 0)).collect())
     }
 
     pub(crate) fn membership(&self, org: OrgId, user: UserId) -> Result<Option<Role>, StoreError> {

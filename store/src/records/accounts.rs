@@ -3,7 +3,7 @@
 use hub_domain::{OrgId, Timestamp, UserId};
 use uuid::Uuid;
 
-use super::{Role, User};
+use super::{Membership, Role, User};
 
 /// A secret of which only the hash is known here, and the row that it belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,11 +60,12 @@ impl Account {
 /// What came of a token that was to renew a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
-    /// It was good, and is used up now.
-    Renewed(UserId),
+    /// It was good, and is used up now; whose session it is, and the generation of their tokens.
+    Renewed(UserId, i64),
     /// It is unknown, over, revoked, or was used a moment ago.
     Refused,
-    /// It was used before: one of two holders is a thief. The whole session was ended.
+    /// It was used before: one of two holders is a thief. The whole session was ended, and with it every access token
+    /// of the person.
     Stolen(UserId),
 }
 
@@ -132,6 +133,15 @@ pub struct Subject {
     pub issuer: String,
     /// Its name for them.
     pub subject: String,
+}
+
+/// Where somebody is, and which of their tokens are good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// The generation of their access tokens; `None` for nobody.
+    pub generation: Option<i64>,
+    /// Their places.
+    pub memberships: Vec<Membership>,
 }
 
 /// What somebody may do in an organization, and by what right.

@@ -33,7 +33,7 @@ pub(crate) async fn a_session_ends_when_nobody_renews_it(world: &World) {
     assert_eq!(store.renew_session(forged, secret(2), HOUR).await.unwrap(), Renewal::Refused);
     world.clock.set(NOON.plus_secs(HOUR - 1));
     let renewed = store.renew_session(secret(1), secret(2), HOUR).await.unwrap();
-    assert_eq!(renewed, Renewal::Renewed(user));
+    assert_eq!(renewed, Renewal::Renewed(user, 0));
     world.clock.set(NOON.plus_secs(2 * HOUR - 1));
     assert_eq!(store.renew_session(secret(2), secret(3), HOUR).await.unwrap(), Renewal::Refused);
 }
@@ -45,14 +45,15 @@ pub(crate) async fn a_token_used_again_ends_its_session_and_no_other(world: &Wor
         store.open_session(user, Some(HASH), secret(session), HOUR).await.unwrap();
     }
     let renew = |from, to| store.renew_session(secret(from), secret(to), HOUR);
-    assert_eq!(renew(1, 2).await.unwrap(), Renewal::Renewed(user));
+    assert_eq!(renew(1, 2).await.unwrap(), Renewal::Renewed(user, 0));
     world.clock.set(NOON.plus_secs(10));
     assert_eq!(renew(1, 3).await.unwrap(), Renewal::Refused, "perhaps a second tab");
-    assert_eq!(renew(2, 4).await.unwrap(), Renewal::Renewed(user));
+    assert_eq!(renew(2, 4).await.unwrap(), Renewal::Renewed(user, 0));
     world.clock.set(NOON.plus_millis(10_001));
     assert_eq!(renew(1, 5).await.unwrap(), Renewal::Stolen(user));
     assert_eq!(renew(4, 6).await.unwrap(), Renewal::Refused);
-    assert_eq!(renew(11, 12).await.unwrap(), Renewal::Renewed(user));
+    let others = renew(11, 12).await.unwrap();
+    assert_eq!(others, Renewal::Renewed(user, 1), "it goes on, with access tokens of its own");
     store.change_password(user, HASH, "$argon2id$next").await.unwrap();
     assert_eq!(renew(12, 13).await.unwrap(), Renewal::Refused);
     assert!(matches!(store.change_password(user, HASH, "x").await, Err(StoreError::Stale)));

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use hub_testkit::hub::PASSWORD;
+use hub_testkit::{hub::PASSWORD, socket::Socket};
 use serde_json::json;
 
 use super::{World, refresh, sign_in, text};
@@ -23,16 +23,36 @@ pub(crate) async fn a_changed_password_ends_every_other_session(world: &World) {
             (422, &json!("/new"))
         );
     }
+    let mut sockets = Vec::new();
+    for session in [&here, &there] {
+        let token = text(session, "token");
+        sockets.push(Socket::connect(&world.hub.socket_url(), &token).await.unwrap());
+    }
     let session = change(PASSWORD, NEXT).await.expect(200);
     for old in [&here, &there] {
         assert_eq!(refresh(&api, &text(old, "refreshToken")).await.code(), "session_over");
+        let answer = api.clone().with_token(text(old, "token")).get("/api/v1/me").await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (401, "token_expired"));
+        is_refused_a_socket(world, &text(old, "token")).await;
     }
+    for mut socket in sockets {
+        let code = socket.closed(Duration::from_secs(1)).await.expect("it is closed");
+        assert_eq!(code, 3005, "whoever has another token comes back with it");
+    }
+    let owner = api.clone().with_token(text(&session, "token"));
+    Socket::connect(&world.hub.socket_url(), &text(&session, "token")).await.unwrap();
     refresh(&api, &text(&session, "refreshToken")).await.expect(200);
     assert_eq!(sign_in(&api, &world.made.email, PASSWORD).await.code(), "bad_credentials");
     sign_in(&api, &world.made.email, NEXT).await.expect(200);
-    let entries = world.audited(&world.owner, "user.password_changed").await;
+    let entries = world.audited(&owner, "user.password_changed").await;
     assert_eq!(entries.len(), 1);
     assert!(!entries[0].to_string().contains("argon2"), "{}", entries[0]);
+}
+
+async fn is_refused_a_socket(world: &World, token: &str) {
+    let mut socket = Socket::open(&world.hub.socket_url()).await.unwrap();
+    let reply = socket.command("connect", json!({ "token": token })).await.unwrap();
+    assert_eq!(reply["error"]["code"], 109, "{reply}");
 }
 
 pub(crate) async fn a_link_sets_a_password_once_and_ends_every_session(world: &World) {
@@ -55,6 +75,8 @@ pub(crate) async fn a_link_sets_a_password_once_and_ends_every_session(world: &W
     assert_eq!(complete(&token, "too short").await.status, 422, "which uses nothing up");
     let verified = api.post("/api/v1/auth/verify-email", &json!({ "token": token })).await;
     assert_eq!(verified.code(), "bad_link", "a link is for one purpose");
+    let mut socket =
+        Socket::connect(&world.hub.socket_url(), &text(&session, "token")).await.unwrap();
     let mut won = 0;
     let asked = (0..10).map(|n| tokio::spawn(complete(&token, &format!("{NEXT} {n}"))));
     for answer in asked.collect::<Vec<_>>() {
@@ -67,6 +89,9 @@ pub(crate) async fn a_link_sets_a_password_once_and_ends_every_session(world: &W
     }
     assert_eq!(won, 1);
     assert_eq!(complete(&token, NEXT).await.code(), "bad_link");
+    let answer = api.clone().with_token(text(&session, "token")).get("/api/v1/me").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (401, "token_expired"));
+    assert_eq!(socket.closed(Duration::from_secs(1)).await.expect("it is closed"), 3005);
     assert_eq!(refresh(&api, &text(&session, "refreshToken")).await.code(), "session_over");
     assert_eq!(sign_in(&api, "bob@example.test", PASSWORD).await.code(), "bad_credentials");
     assert_eq!(world.audited(&world.owner, "user.password_reset_link_made").await.len(), 1);

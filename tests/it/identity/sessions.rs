@@ -1,6 +1,6 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
-use hub_testkit::hub::PASSWORD;
+use hub_testkit::{hub::PASSWORD, socket::Socket};
 use reqwest::Method;
 use serde_json::json;
 
@@ -42,8 +42,13 @@ pub(crate) async fn a_token_used_twice_ends_the_session(world: &World) {
     assert_eq!(refresh(&api, &stolen).await.code(), "session_over");
     let next = text(&refresh(&api, &next).await.expect(200), "refreshToken");
     // later on it is theft
-    tokio::time::sleep(std::time::Duration::from_millis(10_500)).await;
+    tokio::time::sleep(Duration::from_millis(10_500)).await;
+    let token = text(&first, "token");
+    let mut socket = Socket::connect(&world.hub.socket_url(), &token).await.unwrap();
     assert_eq!(refresh(&api, &stolen).await.code(), "session_over");
+    let answer = api.clone().with_token(token).get("/api/v1/me").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (401, "token_expired"));
+    assert_eq!(socket.closed(Duration::from_secs(1)).await.expect("it is closed"), 3005);
     assert_eq!(refresh(&api, &next).await.code(), "session_over", "nor does its holder go on");
     let other = refresh(&api, &text(&other, "refreshToken")).await.expect(200);
     let owner = api.clone().with_token(text(&other, "token"));
