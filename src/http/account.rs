@@ -32,6 +32,7 @@ use crate::{
         caller::SignedIn,
         passwords,
         proof::{self, Shown},
+        tokens::OWN_ISSUER,
     },
 };
 
@@ -75,6 +76,14 @@ pub struct NewPasswordIn {
     password: String,
 }
 
+/// A token of a configured issuer, and the account's password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerIn {
+    token: String,
+    password: String,
+}
+
 /// A link's token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +96,7 @@ pub fn routes() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(edit))
         .routes(routes!(change_password))
+        .routes(routes!(tie_issuer))
         .routes(routes!(ask_for_reset))
         .routes(routes!(reset))
         .routes(routes!(ask_for_verification))
@@ -154,6 +164,41 @@ pub async fn change_password(
     let mut account = account;
     account.user.password_hash = Some(to);
     sessions::begin(&hub, &account).await.map(Json)
+}
+
+/// Lets a configured issuer open the caller's account too: by whoever its token is of, if it proves the account's address.
+///
+/// # Errors
+/// 403 `wrong_password` or `unproven_address`; 409 `taken` if either is tied to another; 422 for a token that is not good;
+/// 429 after too many failures.
+#[utoipa::path(
+    post,
+    path = "/api/v1/me/issuer",
+    operation_id = "tieIssuer",
+    tag = "Account",
+    request_body = IssuerIn,
+    responses(
+        (status = 200, description = "Tied.", body = MeOut),
+        WriteErrors,
+    ),
+)]
+pub async fn tie_issuer(
+    State(hub): State<Hub>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    caller: SignedIn,
+    body::Json(asked): body::Json<IssuerIn>,
+) -> Result<Json<MeOut>, ApiError> {
+    let user = proven(&hub, &caller, peer.0.ip(), asked.password).await?.user;
+    let bad = || ApiError::field("/token", "bad_token", "the token is none of a configured issuer");
+    let claims = hub.verifier.claims(&asked.token).await.map_err(|_| bad())?;
+    if claims.issuer == OWN_ISSUER || claims.subject.contains('\0') {
+        return Err(bad());
+    }
+    if claims.proven_email.as_deref() != Some(user.email.as_str()) {
+        return Err(ApiError::UnprovenAddress);
+    }
+    hub.store.link_subject(user.id, &claims.issuer, &claims.subject).await?;
+    Ok(Json(sessions::me_of(&hub, user.id).await?))
 }
 
 /// Asks for a link to set a password. The answer is the same whether or not anybody has the address.

@@ -7,8 +7,9 @@ use crate::{
     Store, StoreError,
     entity::{signing_key, user},
     error::taken,
+    joining,
     open::{ask, ask_database},
-    records::{Account, Actor, AuditEntry, Membership, SigningKey, User},
+    records::{Account, Actor, AuditEntry, Membership, SigningKey, Subject, User},
     sessions,
     sql::{self, Sql},
 };
@@ -133,17 +134,22 @@ impl Store {
         ask!(self, user_by_subject(issuer, subject))
     }
 
-    /// Ties a person to an issuer's subject.
+    /// Ties a person to an issuer's subject. The issuer has seen them prove their address.
     ///
     /// # Errors
-    /// See [`StoreError`].
+    /// `Taken` if either is tied to another, otherwise as [`StoreError`] says.
     pub async fn link_subject(
         &self,
         user: UserId,
         issuer: &str,
         subject: &str,
     ) -> Result<(), StoreError> {
-        ask!(self, link_subject(user, issuer, subject))
+        let subject = Subject { issuer: issuer.to_owned(), subject: subject.to_owned() };
+        let (before, after) = (json!({ "issuer": null }), json!({ "issuer": issuer }));
+        let by = Actor::User(user);
+        let entries = self.entries_everywhere(user, by, "user.issuer_tied", before, after).await?;
+        let now = self.now();
+        ask!(self, link_subject(user, &subject, now, &entries))
     }
 
     /// Every key pair, oldest first.
@@ -246,17 +252,15 @@ impl Sql {
     pub(crate) async fn link_subject(
         &self,
         user: UserId,
-        issuer: &str,
-        subject: &str,
+        subject: &Subject,
+        now: Timestamp,
+        entries: &[AuditEntry],
     ) -> Result<(), StoreError> {
-        let tie = user::ActiveModel {
-            issuer: Set(Some(issuer.to_owned())),
-            subject: Set(Some(subject.to_owned())),
-            ..Default::default()
-        };
-        let update = user::Entity::update_many().set(tie).filter(user::Column::Id.eq(user.0));
-        let done = update.exec(self.changes()).await.map_err(taken("subject"))?;
-        if done.rows_affected == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        let change = self.begin().await?;
+        sessions::hold_user(&change, user).await?.ok_or(StoreError::NotFound)?;
+        joining::tie(&change, user, subject, now).await?;
+        sql::audit_all(&change, entries).await?;
+        Ok(change.commit().await?)
     }
 
     pub(crate) async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {

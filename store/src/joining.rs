@@ -191,7 +191,7 @@ async fn settle(
 }
 
 /// Ties a person to an issuer's subject, if they are tied to none. The issuer has seen them prove their address.
-async fn tie(
+pub(crate) async fn tie(
     change: &DatabaseTransaction,
     user: UserId,
     subject: &Subject,

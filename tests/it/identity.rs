@@ -67,7 +67,8 @@ on_both_databases! {
         somebody_whom_an_issuer_knows_gets_an_account,
         an_issuer_with_two_names_is_one,
         an_issuers_stranger_takes_no_account_that_is_there,
-        an_issuers_token_takes_no_address_that_it_does_not_prove;
+        an_issuers_token_takes_no_address_that_it_does_not_prove,
+        an_account_that_is_here_is_tied_to_an_issuer_by_its_owner;
     members:
         a_link_to_an_account_takes_the_role_above_it,
         an_account_shared_with_others_gets_no_link,

@@ -10,7 +10,7 @@ use crate::{
     StoreError,
     records::{
         ApiKey, AuditEntry, Life, Membership, Organization, Page, PageQuery, Presence, Role,
-        SigningKey, TtnConnection, User,
+        SigningKey, Subject, TtnConnection, User,
     },
 };
 
@@ -161,15 +161,19 @@ impl Memory {
     pub(crate) fn link_subject(
         &self,
         user: UserId,
-        issuer: &str,
-        subject: &str,
+        subject: &Subject,
+        _now: Timestamp,
+        entries: &[AuditEntry],
     ) -> Result<(), StoreError> {
-        if self.user_by_subject(issuer, subject)?.is_some_and(|other| other.id != user) {
-            return Err(StoreError::Taken("subject"));
-        }
+        let Subject { issuer, subject } = subject;
+        let is_others = self.user_by_subject(issuer, subject)?.is_some();
         let mut tables = self.tables();
         let (_, tie) = tables.users.get_mut(&user).ok_or(StoreError::NotFound)?;
-        *tie = Some((issuer.to_owned(), subject.to_owned()));
+        if is_others || tie.is_some() {
+            return Err(StoreError::Taken("subject"));
+        }
+        *tie = Some((issuer.clone(), subject.clone()));
+        entries.iter().for_each(|entry| tables.audit(entry));
         Ok(())
     }
 

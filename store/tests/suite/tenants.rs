@@ -56,7 +56,10 @@ pub(crate) async fn an_address_or_subject_is_one_persons(world: &World) {
         Err(StoreError::Taken("email"))
     ));
     store.link_subject(ada.id, "https://idp", "1").await.unwrap();
-    store.link_subject(ada.id, "https://idp", "1").await.unwrap();
+    for subject in ["1", "2"] {
+        let again = store.link_subject(ada.id, "https://idp", subject).await;
+        assert!(matches!(again, Err(StoreError::Taken("subject"))), "a person has one: {again:?}");
+    }
     assert!(matches!(
         store.link_subject(bob.id, "https://idp", "1").await,
         Err(StoreError::Taken("subject"))

@@ -1,4 +1,4 @@
-use hub_testkit::hub::PASSWORD;
+use hub_testkit::{api::Api, hub::PASSWORD};
 use serde_json::json;
 
 use super::{World, accept, issuer::NAME, sign_in, text};
@@ -123,6 +123,45 @@ pub(crate) async fn an_issuer_with_two_names_is_one(world: &World) {
     accept(&alias, &json!({ "token": token })).await.expect(200);
     let me = by(world.issuer.token("subject-2")).read("/api/v1/me").await;
     assert_eq!((&me["user"]["email"], &me["user"]["issuer"]), (&json!(carol), &json!(NAME)));
+}
+
+pub(crate) async fn an_account_that_is_here_is_tied_to_an_issuer_by_its_owner(world: &World) {
+    let (session, bob) = world.member(BOB, "staff").await;
+    let (_, carol) = world.member("carol@example.test", "staff").await;
+    let tie = async |api: &Api, token: &str, password: &str| {
+        let asked = json!({ "token": token, "password": password });
+        api.post("/api/v1/me/issuer", &asked).await
+    };
+    let good = world.issuer.proven("subject-1", "Bob@Example.Test");
+    assert_eq!(tie(&bob, &good, "wrong").await.code(), "wrong_password");
+    let of_none = super::issuer::Issuer::start().await.proven("subject-1", BOB);
+    for bad in ["junk", &text(&session, "token"), &of_none] {
+        let answer = tie(&bob, bad, PASSWORD).await;
+        let pointer = &answer.body["errors"][0]["pointer"];
+        assert_eq!((answer.status.as_u16(), pointer), (422, &json!("/token")), "{bad}");
+    }
+    for unproven in [
+        world.issuer.token("subject-1"),
+        world.issuer.proven("subject-1", "mallory@example.test"),
+        world.issuer.token_with("subject-1", json!({ "email": BOB, "email_verified": false })),
+    ] {
+        let answer = tie(&bob, &unproven, PASSWORD).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (403, "unproven_address"));
+    }
+    let by_issuer = world.hub.api().with_token(&good);
+    assert_eq!(by_issuer.get("/api/v1/me").await.code(), "no_account");
+
+    let me = tie(&bob, &good, PASSWORD).await.expect(200);
+    assert_eq!((&me["user"]["issuer"], &me["user"]["emailVerified"]), (&json!(NAME), &json!(true)));
+    assert_eq!(by_issuer.read("/api/v1/me").await["user"]["id"], session["user"]["id"]);
+    let other = world.issuer.proven("subject-2", BOB);
+    let theirs = world.issuer.proven("subject-1", "carol@example.test");
+    for (api, token) in [(&bob, &good), (&bob, &other), (&carol, &theirs)] {
+        let answer = tie(api, token, PASSWORD).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (409, "taken"));
+    }
+    let entries = world.audited(&world.owner, "user.issuer_tied").await;
+    assert_eq!((entries.len(), &entries[0]["after"]["issuer"]), (1, &json!(NAME)));
 }
 
 pub(crate) async fn an_issuers_stranger_takes_no_account_that_is_there(world: &World) {
