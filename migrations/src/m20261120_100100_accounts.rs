@@ -8,6 +8,9 @@ migration!();
 const UP: &[Part] = &[Part::Both(
     "
 ALTER TABLE users ADD COLUMN email_verified_at {bigint};
+-- where the link that verified it was shown to a colleague, who may have used it; null where only the address's own
+-- mailbox or an issuer can have been behind it
+ALTER TABLE users ADD COLUMN email_verified_in {uuid};
 ALTER TABLE users ADD COLUMN password_changed_at {bigint};
 -- rises when all access tokens of the person are to be worthless: each names the one that it is of
 ALTER TABLE users ADD COLUMN token_generation {bigint} NOT NULL DEFAULT 0;
@@ -103,6 +106,7 @@ ALTER TABLE users DROP COLUMN totp_confirmed_at;
 ALTER TABLE users DROP COLUMN totp_secret;
 ALTER TABLE users DROP COLUMN token_generation;
 ALTER TABLE users DROP COLUMN password_changed_at;
+ALTER TABLE users DROP COLUMN email_verified_in;
 ALTER TABLE users DROP COLUMN email_verified_at;
 ",
 )];

@@ -97,8 +97,9 @@ impl Store {
         ask_database!(self, link_owner(shown, purpose, now))
     }
 
-    /// Uses a link up to set a password. All of the person's sessions end. Where nobody has proven the address, whoever
-    /// had the account before need not be whoever has it now: its issuer and its second factor are gone, too.
+    /// Uses a link up to set a password. All of the person's sessions end. Where nobody has proven the address but by a
+    /// link that a colleague saw, whoever had the account before need not be whoever has it now: its issuer and its
+    /// second factor are gone, too.
     ///
     /// # Errors
     /// `NotFound` for a link that is not good, otherwise as [`StoreError`] says.
@@ -214,23 +215,26 @@ impl Sql {
     ) -> Result<(), StoreError> {
         let change = self.begin().await?;
         let before = hold_user(&change, user).await?.ok_or(StoreError::NotFound)?;
+        let link = account_link::Entity::find().filter(is_good(shown, purpose, now));
+        let link = link.one(&change).await?.ok_or(StoreError::NotFound)?;
+        let is_proven = before.email_verified_at.is_some() && before.email_verified_in.is_none();
+        let mut edit = edit;
+        if purpose == LinkPurpose::EmailVerification && !is_proven {
+            edit.email_verified_in = Set(link.made_in);
+        }
         let used = account_link::Entity::update_many()
             .col_expr(account_link::Column::UsedAt, Expr::val(now.as_millis()))
             .filter(is_good(shown, purpose, now));
         if used.exec(&change).await?.rows_affected == 0 {
             return Err(StoreError::NotFound);
         }
-        let others = account_link::Entity::delete_many()
-            .filter(account_link::Column::UserId.eq(user.0))
-            .filter(account_link::Column::Purpose.eq(purpose.name()));
-        others.exec(&change).await?;
+        forget(&change, user, purpose).await?;
         let update = user::Entity::update_many().set(edit).filter(user::Column::Id.eq(user.0));
         update.exec(&change).await?;
         if purpose == LinkPurpose::PasswordReset {
             sessions::end_all(&change, user, now).await?;
         }
-        let is_doubtful =
-            purpose == LinkPurpose::PasswordReset && before.email_verified_at.is_none();
+        let is_doubtful = purpose == LinkPurpose::PasswordReset && !is_proven;
         if is_doubtful {
             untie(&change, user).await?;
         }
@@ -261,6 +265,34 @@ async fn untie(change: &DatabaseTransaction, user: UserId) -> Result<(), StoreEr
 fn told(entry: &AuditEntry, before: &user::Model) -> AuditEntry {
     let had = json!({ "issuer": before.issuer, "totp": before.totp_confirmed_at.is_some() });
     AuditEntry { before: Some(had), ..entry.clone() }
+}
+
+/// Makes worthless what links somebody made for colleagues in an organization that they were out of: an edition of their
+/// place is no later than those before they left.
+pub(crate) async fn forget_made_by(
+    change: &DatabaseTransaction,
+    org: OrgId,
+    user: UserId,
+) -> Result<(), StoreError> {
+    account_link::Entity::delete_many()
+        .filter(account_link::Column::MadeIn.eq(org.0))
+        .filter(account_link::Column::MadeBy.eq(user.0))
+        .exec(change)
+        .await?;
+    Ok(())
+}
+
+/// Makes worthless the links of a kind to somebody's account, within a change that holds their row.
+pub(crate) async fn forget(
+    change: &DatabaseTransaction,
+    user: UserId,
+    purpose: LinkPurpose,
+) -> Result<(), StoreError> {
+    let links = account_link::Entity::delete_many()
+        .filter(account_link::Column::UserId.eq(user.0))
+        .filter(account_link::Column::Purpose.eq(purpose.name()));
+    links.exec(change).await?;
+    Ok(())
 }
 
 /// Makes every link to somebody's account worthless, within a change that holds their row.

@@ -4,12 +4,12 @@ use hub_domain::{Timestamp, UserId};
 use serde_json::{Value, json};
 
 use crate::{
-    Store, StoreError,
+    Store, StoreError, account_links,
     entity::{signing_key, user},
     error::taken,
     joining,
     open::{ask, ask_database},
-    records::{Account, Actor, AuditEntry, Membership, SigningKey, Subject, User},
+    records::{Account, Actor, AuditEntry, LinkPurpose, Membership, SigningKey, Subject, User},
     sessions,
     sql::{self, Sql},
 };
@@ -87,7 +87,8 @@ impl Store {
         ask_database!(self, edit_user(user, edit, &entries))
     }
 
-    /// Changes a password that is known by its hash. All of the person's sessions end.
+    /// Changes a password that is known by its hash. All of the person's sessions end, and what links there are to set
+    /// it without the old one are worthless.
     ///
     /// # Errors
     /// `Stale` if it is another by now, otherwise as [`StoreError`] says.
@@ -235,6 +236,7 @@ impl Sql {
             return Err(StoreError::Stale);
         }
         sessions::end_all(&change, user, now).await?;
+        account_links::forget(&change, user, LinkPurpose::PasswordReset).await?;
         sql::audit_all(&change, entries).await?;
         Ok(change.commit().await?)
     }

@@ -106,6 +106,7 @@ impl Sql {
         need_inviter(&change, &before, open).await?;
         // a colleague may have asked for a link to an account that now opens another organization
         account_links::forget_all(&change, user).await?;
+        account_links::forget_made_by(&change, open.org, user).await?;
         place(&change, open, joining).await?;
         let edit = invitation::ActiveModel {
             accepted_at: Set(Some(joining.at.as_millis())),
@@ -200,6 +201,7 @@ pub(crate) async fn tie(
     let proven_at =
         Func::coalesce([Expr::col(user::Column::EmailVerifiedAt), Expr::val(at.as_millis())]);
     let edit = user::ActiveModel {
+        email_verified_in: Set(None),
         issuer: Set(Some(subject.issuer.clone())),
         subject: Set(Some(subject.subject.clone())),
         ..Default::default()

@@ -54,12 +54,14 @@ on_both_databases! {
         a_changed_password_ends_every_other_session,
         a_link_sets_a_password_once_and_ends_every_session,
         a_forgotten_password_is_answered_alike_for_everybody,
-        an_address_is_proven_by_a_link_once;
+        an_address_is_proven_by_a_link_once,
+        a_changed_password_leaves_no_link_to_set_another;
     totp:
         a_second_factor_is_asked_for_once_confirmed,
         a_code_is_taken_once,
         codes_cannot_be_guessed,
-        recovery_codes_are_good_once_and_the_factor_can_go;
+        recovery_codes_are_good_once_and_the_factor_can_go,
+        a_factor_does_not_stay_by_a_link_that_a_colleague_saw;
     invitations:
         somebody_new_accepts_and_is_signed_in,
         an_invitation_is_accepted_once_by_ten_at_once,
@@ -72,7 +74,8 @@ on_both_databases! {
     members:
         a_link_to_an_account_takes_the_role_above_it,
         an_account_shared_with_others_gets_no_link,
-        a_link_dies_with_what_allowed_it;
+        a_link_dies_with_what_allowed_it,
+        a_link_does_not_come_back_with_who_made_it_or_whom_it_is_for;
     platform:
         to_others_the_platform_is_not_there,
         an_organization_is_made_with_its_owners_invitation,

@@ -2,7 +2,7 @@
 
 use hub_domain::{Timestamp, UserId};
 use hub_store::{
-    Store, StoreError,
+    Editor, Store, StoreError,
     records::{
         Actor, Joiner, LinkPurpose, NewImpersonation, NewTenant, Renewal, Role, Secret, Subject,
     },
@@ -230,28 +230,50 @@ pub(crate) async fn a_stay_that_begins_as_its_operator_goes_is_over(world: &Worl
     }
 }
 
+/// What says whose an address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    Nothing,
+    /// A link that a colleague was shown, who may have used it.
+    Colleagues,
+    Own,
+    /// The same, and a colleague's link later on.
+    Both,
+    Issuers,
+}
+
 pub(crate) async fn a_reset_leaves_one_way_into_an_unproven_account(world: &World) {
     let store = &world.store;
-    for (name, is_proven) in [("ada", false), ("eve", true)] {
-        let user = person(store, name).await;
-        if is_proven {
-            store.link_subject(user, "https://idp", name).await.unwrap(); // which proves it
-        }
+    let org = world.org().await;
+    let proofs = [Proof::Nothing, Proof::Colleagues, Proof::Own, Proof::Both, Proof::Issuers];
+    for (number, proof) in (0_u8..).zip(proofs) {
+        let user = person(store, &format!("{proof:?}")).await;
         store.begin_totp(user, &[1; 20]).await.unwrap();
         store.confirm_totp(user, &[1; 20], 7, &[[1; 32]]).await.unwrap();
-        let (reset, proof) = (LinkPurpose::PasswordReset, LinkPurpose::EmailVerification);
-        let link = |number: u8| secret(number + if is_proven { 10 } else { 0 });
-        if is_proven {
-            assert!(store.make_link(user, proof, link(1), HOUR).await.unwrap());
+        let link = |kind: u8| secret(10 * number + kind);
+        let verify = LinkPurpose::EmailVerification;
+        if matches!(proof, Proof::Own | Proof::Both) {
+            assert!(store.make_link(user, verify, link(1), HOUR).await.unwrap());
             store.verify_email(link(1)).await.unwrap();
         }
-        assert!(store.make_link(user, reset, link(2), HOUR).await.unwrap());
-        store.reset_password(link(2), "$argon2id$next").await.unwrap();
+        if matches!(proof, Proof::Colleagues | Proof::Both) {
+            store.set_membership(org, user, Role::Staff).await.unwrap();
+            let editor = Editor { by: Actor::Hub.into(), role: Role::Owner };
+            let made = store.make_link_of_member(org, user, verify, link(2), HOUR, editor);
+            made.await.unwrap();
+            store.verify_email(link(2)).await.unwrap();
+        }
+        if proof == Proof::Issuers {
+            store.link_subject(user, "https://idp", "1").await.unwrap();
+        }
+        let is_verified = store.account(user).await.unwrap().unwrap().email_verified_at.is_some();
+        assert_eq!(is_verified, proof != Proof::Nothing, "{proof:?}");
+        assert!(store.make_link(user, LinkPurpose::PasswordReset, link(3), HOUR).await.unwrap());
+        store.reset_password(link(3), "$argon2id$next").await.unwrap();
         let account = store.account(user).await.unwrap().unwrap();
-        assert_eq!(account.issuer.is_some(), is_proven, "{name}");
-        assert_eq!(account.second_factor().is_some(), is_proven);
-        let by_subject = store.user_by_subject("https://idp", name).await.unwrap();
-        assert_eq!(by_subject.is_some(), is_proven);
+        let is_proven = !matches!(proof, Proof::Nothing | Proof::Colleagues);
+        assert_eq!(account.second_factor().is_some(), is_proven, "{proof:?}");
+        assert_eq!(account.issuer.is_some(), proof == Proof::Issuers, "{proof:?}");
         assert_eq!(store.recovery_codes_left(user).await.unwrap(), u64::from(is_proven));
     }
 }

@@ -1,4 +1,4 @@
-use hub_testkit::api::Api;
+use hub_testkit::{api::Api, hub::PASSWORD};
 use reqwest::Method;
 use serde_json::json;
 
@@ -82,6 +82,29 @@ async fn set_role(api: &Api, id: &str, role: &str) {
     let path = format!("/api/v1/members/{id}");
     let request = api.request(Method::PATCH, &path).header("If-Match", "*");
     api.send(request.json(&json!({ "role": role }))).await.unwrap().expect(200);
+}
+
+pub(crate) async fn a_link_does_not_come_back_with_who_made_it_or_whom_it_is_for(world: &World) {
+    let (admin_session, admin) = world.member("admin@example.test", "admin").await;
+    let mut links = Vec::new();
+    for name in ["here", "away"] {
+        let (session, _) = world.member(&format!("{name}@example.test"), "staff").await;
+        let id = text(&session["user"], "id");
+        let path = format!("/api/v1/members/{id}/password-reset-link");
+        links.push((id, text(&admin.create(&path, json!({})).await, "token")));
+    }
+    let [here, away] = &links[..] else { panic!("two links") };
+    for (id, email, role) in [
+        (&text(&admin_session["user"], "id"), "admin@example.test", "admin"),
+        (&away.0, "away@example.test", "staff"),
+    ] {
+        let path = format!("/api/v1/members/{id}");
+        assert_eq!(send(&world.owner, Method::DELETE, &path, None).await.status, 204);
+        let again = json!({ "token": world.invite(email, role).await, "password": PASSWORD });
+        accept(&world.hub.api(), &again).await.expect(200);
+    }
+    assert!(!is_good(world, &here.1).await, "of an admin who was out meanwhile");
+    assert!(!is_good(world, &away.1).await, "to a member who was");
 }
 
 pub(crate) async fn a_link_dies_with_what_allowed_it(world: &World) {

@@ -98,6 +98,18 @@ pub(crate) async fn a_link_sets_a_password_once_and_ends_every_session(world: &W
     assert_eq!(world.audited(&world.owner, "user.password_reset").await.len(), 1);
 }
 
+pub(crate) async fn a_changed_password_leaves_no_link_to_set_another(world: &World) {
+    let api = world.hub.api();
+    let (session, bob) = world.member("bob@example.test", "staff").await;
+    let path = format!("/api/v1/members/{}/password-reset-link", text(&session["user"], "id"));
+    let token = text(&world.owner.create(&path, json!({})).await, "token");
+    let asked = json!({ "current": PASSWORD, "new": NEXT });
+    bob.post("/api/v1/me/password", &asked).await.expect(200);
+    let asked = json!({ "token": token, "password": PASSWORD });
+    let reset = api.post("/api/v1/auth/password-reset/complete", &asked).await;
+    assert_eq!(reset.code(), "bad_link");
+}
+
 pub(crate) async fn a_forgotten_password_is_answered_alike_for_everybody(world: &World) {
     let api = world.hub.api();
     let ask = |email: String| {

@@ -71,6 +71,23 @@ pub(crate) async fn a_second_factor_is_asked_for_once_confirmed(world: &World) {
     assert_eq!(world.audited(&world.owner, "user.totp_enabled").await.len(), 1);
 }
 
+pub(crate) async fn a_factor_does_not_stay_by_a_link_that_a_colleague_saw(world: &World) {
+    let (api, _, _) = bob(world).await;
+    let id = text(&api.read("/api/v1/me").await["user"], "id");
+    let link = async |kind: &str| {
+        let path = format!("/api/v1/members/{id}/{kind}-link");
+        text(&world.owner.create(&path, json!({})).await, "token")
+    };
+    let verified = json!({ "token": link("email-verification").await });
+    assert_eq!(api.post("/api/v1/auth/verify-email", &verified).await.status, 204);
+    assert_eq!(api.read("/api/v1/me").await["user"]["emailVerified"], true);
+    let reset = json!({ "token": link("password-reset").await, "password": PASSWORD });
+    assert_eq!(api.post("/api/v1/auth/password-reset/complete", &reset).await.status, 204);
+    sign_in(world, json!({})).await.expect(200);
+    let entry = &world.audited(&world.owner, "user.password_reset").await[0];
+    assert_eq!(entry["before"]["totp"], true, "it is on record that it went: {entry}");
+}
+
 pub(crate) async fn a_code_is_taken_once(world: &World) {
     let (_, secret, _) = bob(world).await;
     let used = json!({ "totp": code(&secret, 0) });
