@@ -99,7 +99,7 @@ impl Sql {
         let change = self.begin().await?;
         let user = joining.user;
         // the person, the organization, then the invitation: whoever holds more than one takes them in that order
-        settle(&change, open, joiner, joining).await?;
+        let email = settle(&change, open, joiner, joining).await?;
         held(&change, open.org, Life::Present).await?;
         let asked = invitation::Entity::find().filter(is_open(shown, joining.at)).lock_exclusive();
         let before = asked.one(&change).await?.ok_or(StoreError::NotFound)?;
@@ -107,7 +107,7 @@ impl Sql {
         // a colleague may have asked for a link to an account that now opens another organization
         account_links::forget_all(&change, user).await?;
         account_links::forget_made_by(&change, open.org, user).await?;
-        place(&change, open, joining).await?;
+        place(&change, open, joining, &email).await?;
         let edit = invitation::ActiveModel {
             accepted_at: Set(Some(joining.at.as_millis())),
             accepted_by: Set(Some(user.0)),
@@ -158,20 +158,21 @@ async fn need_inviter(
     if is_first && is_operator { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
-/// Makes the person, or holds who is there.
+/// Makes the person, or holds who is there; gives their address, which need not be the invitation's.
 async fn settle(
     change: &DatabaseTransaction,
     open: &OpenInvitation,
     joiner: &Joiner,
     joining: &Joining,
-) -> Result<(), StoreError> {
+) -> Result<String, StoreError> {
     let (name, password_hash, subject) = match joiner {
         Joiner::Known(user) => {
-            return hold_user(change, *user).await?.map(drop).ok_or(StoreError::NotFound);
+            return Ok(hold_user(change, *user).await?.ok_or(StoreError::NotFound)?.email);
         }
         Joiner::Linked(user, subject) => {
-            hold_user(change, *user).await?.ok_or(StoreError::NotFound)?;
-            return tie(change, *user, subject, joining.at).await;
+            let person = hold_user(change, *user).await?.ok_or(StoreError::NotFound)?;
+            tie(change, *user, subject, joining.at).await?;
+            return Ok(person.email);
         }
         Joiner::WithPassword { name, password_hash } => (name, Some(password_hash.clone()), None),
         Joiner::WithSubject { name, subject } => (name, None, Some(subject)),
@@ -185,10 +186,10 @@ async fn settle(
     };
     let row = user::Entity::insert(user::ActiveModel::from(&person));
     row.exec_without_returning(change).await.map_err(taken("email"))?;
-    match subject {
-        Some(subject) => tie(change, joining.user, subject, joining.at).await,
-        None => Ok(()),
+    if let Some(subject) = subject {
+        tie(change, joining.user, subject, joining.at).await?;
     }
+    Ok(person.email)
 }
 
 /// Ties a person to an issuer's subject, if they are tied to none. The issuer has seen them prove their address.
@@ -219,6 +220,7 @@ async fn place(
     change: &DatabaseTransaction,
     open: &OpenInvitation,
     joining: &Joining,
+    email: &str,
 ) -> Result<(), StoreError> {
     let row = membership::ActiveModel {
         org_id: Set(open.org.0),
@@ -229,6 +231,6 @@ async fn place(
     };
     let made = membership::Entity::insert(row).exec_without_returning(change).await;
     made.map_err(taken("membership"))?;
-    let after = json!({ "userId": joining.user.0, "email": open.email, "role": open.role.name() });
+    let after = json!({ "userId": joining.user.0, "email": email, "role": open.role.name() });
     sql::audit(change, &AuditEntry { after: Some(after), ..joining.placed.clone() }).await
 }

@@ -78,6 +78,8 @@ pub(crate) async fn somebody_with_an_account_proves_it(world: &World) {
         (&accepted["session"], &accepted["organization"]["role"]),
         (&json!(null), &json!("viewer"))
     );
+    let placed = &world.audited(&world.owner, "membership.created").await[0];
+    assert_eq!(placed["after"]["email"], *third.email, "who came, not who was meant: {placed}");
     let token = world.invite("dave@example.test", "admin").await;
     let twice = accept(&signed_in, &json!({ "token": token })).await;
     assert_eq!((twice.status.as_u16(), twice.code()), (409, "taken"), "a member has a place");
