@@ -4,12 +4,17 @@ use anyhow::{Context as _, ensure};
 use hub_domain::Timestamp;
 use hub_store::{
     Store, StoreError,
-    records::{Actor, Role},
+    records::{Actor, LinkPurpose, Role},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::auth::{Passwords, Signer, fresh_secret, keys::FreshKey, proof};
+use crate::{
+    auth::{FreshLink, Passwords, Signer, fresh_secret, keys::FreshKey, proof},
+    http::account::RESET_SECS,
+    wire::InstantOut,
+};
 
 /// An organization to be made.
 #[derive(Clone, Debug)]
@@ -129,6 +134,45 @@ pub async fn remove_operator(store: &Store, email: &str) -> anyhow::Result<()> {
     let user = store.user_by_email(email.trim()).await?;
     let user = user.context("nobody has that e-mail address")?;
     Ok(store.remove_operator(user.id).await?)
+}
+
+/// A link to set a password, for whoever runs the hub to hand over.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResetLinkOut {
+    /// Whose.
+    pub user_id: String,
+    /// Their address.
+    pub email: String,
+    /// The address to open.
+    pub link: String,
+    /// Until when it is good.
+    pub expires_at: InstantOut,
+}
+
+/// Makes a link with which somebody sets a password, whatever their role.
+///
+/// It is the way back for an owner whom nobody in the organization may give one. It is in the audit log of each
+/// organization that they are in.
+///
+/// # Errors
+/// When nobody has the address, or the store does not answer.
+pub async fn reset_link(
+    store: &Store,
+    email: &str,
+    public_url: &str,
+) -> anyhow::Result<ResetLinkOut> {
+    let user = store.user_by_email(email.trim()).await?;
+    let user = user.context("nobody has that e-mail address")?;
+    let fresh = FreshLink::new(Uuid::now_v7());
+    let (purpose, secret) = (LinkPurpose::PasswordReset, fresh.secret());
+    let expires_at = store.make_link_by_hand(user.id, purpose, secret, RESET_SECS).await?;
+    Ok(ResetLinkOut {
+        user_id: user.id.to_string(),
+        email: user.email,
+        link: fresh.url(public_url, "password-reset"),
+        expires_at: InstantOut(expires_at),
+    })
 }
 
 fn made_password() -> (String, Option<String>) {

@@ -62,20 +62,22 @@ pub enum AdminCommand {
     /// Say who runs the platform: makes organizations, and enters one for a while and a reason
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Make a link with which somebody sets a password, good for an hour, and print it as one line of JSON
+    ResetLink(PersonArgs),
 }
 
 /// Who runs the platform.
 #[derive(Debug, Subcommand)]
 pub enum OperatorCommand {
     /// Make somebody an operator, with an account if they have none, and print them as one line of JSON
-    Add(OperatorArgs),
+    Add(PersonArgs),
     /// Make somebody no operator any more
-    Remove(OperatorArgs),
+    Remove(PersonArgs),
 }
 
 /// Whom.
 #[derive(Debug, Args)]
-pub struct OperatorArgs {
+pub struct PersonArgs {
     /// The settings.
     #[command(flatten)]
     pub settings: SettingArgs,

@@ -29,7 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     admin::Bootstrap,
     app::{App, open_store},
-    cli::{AdminCommand, BootstrapArgs, Command, OperatorCommand, ServeArgs},
+    cli::{AdminCommand, BootstrapArgs, Command, OperatorCommand, PersonArgs, ServeArgs},
     clock::SystemClock,
 };
 
@@ -46,6 +46,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
             Command::Migrate(args) => migrate(args).await,
             Command::Admin(AdminCommand::Bootstrap(args)) => bootstrap(args).await,
             Command::Admin(AdminCommand::Operator(command)) => operator(command).await,
+            Command::Admin(AdminCommand::ResetLink(args)) => reset_link(args).await,
             Command::Replay(args) => client::replay::run(*args).await,
             Command::Simulate(args) => client::simulate::run(*args).await,
         }
@@ -103,6 +104,17 @@ async fn operator(command: OperatorCommand) -> anyhow::Result<()> {
     };
     store.close().await;
     say(&said)
+}
+
+async fn reset_link(args: PersonArgs) -> anyhow::Result<()> {
+    let mut settings = args.settings.settings()?;
+    settings.migrates = true;
+    let store = open_store(&settings).await?;
+    let own = || format!("http://{}", settings.listen);
+    let public_url = settings.public_url.clone().unwrap_or_else(own);
+    let made = admin::reset_link(&store, &args.email, &public_url).await?;
+    store.close().await;
+    say(&serde_json::to_string(&made)?)
 }
 
 /// Ready when the process is asked to end.

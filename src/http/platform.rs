@@ -1,7 +1,7 @@
 //! What operators of the platform do: make organizations, and enter one for a while and a reason.
 
 use axum::{Json, extract::State, http::StatusCode};
-use hub_domain::OrgId;
+use hub_domain::{OrgId, Timestamp};
 use hub_store::{
     StoreError,
     records::{Actor, Impersonation, NewImpersonation, NewTenant, Organization, Role},
@@ -63,7 +63,7 @@ pub struct NewTenantOut {
 /// An owner's invitation.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct OwnerInvitationOut {
+pub struct OwnerInvitationOut {
     #[schema(schema_with = schemas::id)]
     id: String,
     email: String,
@@ -132,6 +132,18 @@ impl From<Organization> for TenantOut {
     }
 }
 
+impl OwnerInvitationOut {
+    fn of(fresh: FreshLink, email: String, expires_at: Timestamp, hub: &Hub) -> Self {
+        Self {
+            id: fresh.id.to_string(),
+            email,
+            expires_at: InstantOut(expires_at),
+            link: fresh.url(&hub.public_url, "invitations"),
+            token: fresh.token,
+        }
+    }
+}
+
 impl From<Impersonation> for ImpersonationOut {
     fn from(stay: Impersonation) -> Self {
         Self {
@@ -151,6 +163,7 @@ impl From<Impersonation> for ImpersonationOut {
 pub fn routes() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(organizations, create_organization))
+        .routes(routes!(renew_invitation))
         .routes(routes!(impersonations, begin))
         .routes(routes!(end))
 }
@@ -211,15 +224,41 @@ pub async fn create_organization(
     };
     let by = Actor::User(operator.user);
     let (organization, expires_at) = hub.store.create_tenant(&new, by).await?;
-    let invitation = OwnerInvitationOut {
-        id: fresh.id.to_string(),
-        email,
-        expires_at: InstantOut(expires_at),
-        link: fresh.url(&hub.public_url, "invitations"),
-        token: fresh.token,
-    };
+    let invitation = OwnerInvitationOut::of(fresh, email, expires_at, &hub);
     let made = NewTenantOut { organization: organization.into(), invitation };
     Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Gives the invitation of an organization's first owner a fresh token, good for another 7 days, while the organization
+/// has no member. The one before is refused from now on.
+///
+/// # Errors
+/// 404 for who is no operator, or no such organization; 409 `not_open` once it has a member.
+#[utoipa::path(
+    post,
+    path = "/api/v1/platform/organizations/{id}/owner-invitation",
+    operation_id = "renewOwnerInvitation",
+    tag = "Platform",
+    params(ById),
+    responses(
+        (status = 200, description = "The invitation with its token.", body = OwnerInvitationOut),
+        ActErrors,
+    ),
+)]
+pub async fn renew_invitation(
+    State(hub): State<Hub>,
+    operator: Operator,
+    Id(org): Id<OrgId>,
+) -> Result<Json<OwnerInvitationOut>, ApiError> {
+    let waiting = hub.store.first_invitation(org).await?;
+    let Some(waiting) = waiting else {
+        let is_there = hub.store.organization(org).await?.is_some();
+        return Err(if is_there { ApiError::NotOpen } else { ApiError::NotFound });
+    };
+    let fresh = FreshLink::new(waiting.id);
+    let (secret, by) = (fresh.secret(), operator.user);
+    let renewed = hub.store.renew_first_invitation(org, secret, INVITED_FOR_SECS, by).await?;
+    Ok(Json(OwnerInvitationOut::of(fresh, renewed.email, renewed.expires_at, &hub)))
 }
 
 /// Every stay of an operator in an organization, newest first.

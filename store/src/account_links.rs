@@ -75,12 +75,27 @@ impl Store {
     ) -> Result<Timestamp, StoreError> {
         let link = self.new_link(user, purpose, secret, good_for_secs);
         let detail = json!({ "expiresAt": link.expires_at.as_millis() });
-        let action = match purpose {
-            LinkPurpose::PasswordReset => "user.password_reset_link_made",
-            LinkPurpose::EmailVerification => "user.email_verification_link_made",
-        };
-        let entry = self.entry(org, editor.by.clone(), action, "user", user.0, &detail);
+        let entry = self.entry(org, editor.by.clone(), made(purpose), "user", user.0, &detail);
         ask_database!(self, make_link_of_member(org, &editor, &link, &entry))?;
+        Ok(link.expires_at)
+    }
+
+    /// Makes a link that whoever runs the hub hands over. The oldest gives way to it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn make_link_by_hand(
+        &self,
+        user: UserId,
+        purpose: LinkPurpose,
+        secret: Secret,
+        good_for_secs: u32,
+    ) -> Result<Timestamp, StoreError> {
+        let link = self.new_link(user, purpose, secret, good_for_secs);
+        let detail = json!({ "expiresAt": link.expires_at.as_millis() });
+        let entries =
+            self.entries_everywhere(user, Actor::Hub, made(purpose), json!({}), detail).await?;
+        ask_database!(self, make_link_by_hand(&link, &entries))?;
         Ok(link.expires_at)
     }
 
@@ -183,14 +198,20 @@ impl Sql {
         let change = self.begin().await?;
         hold_user(&change, link.user).await?.ok_or(StoreError::NotFound)?;
         let allowed = check_member(&change, org, editor, link.user).await?;
-        forget_dead(&change, link).await?;
-        let good = good_links(&change, link).await?;
-        let most_good = usize::try_from(GOOD_AT_ONCE - 1).unwrap_or(usize::MAX);
-        let oldest = good.iter().skip(most_good).map(|link| link.id);
-        let gone = account_link::Entity::delete_many();
-        gone.filter(account_link::Column::Id.is_in(oldest)).exec(&change).await?;
-        insert(&change, link, Some(allowed)).await?;
+        insert_over_oldest(&change, link, Some(allowed)).await?;
         sql::audit(&change, entry).await?;
+        Ok(change.commit().await?)
+    }
+
+    pub(crate) async fn make_link_by_hand(
+        &self,
+        link: &NewLink,
+        entries: &[AuditEntry],
+    ) -> Result<(), StoreError> {
+        let change = self.begin().await?;
+        hold_user(&change, link.user).await?.ok_or(StoreError::NotFound)?;
+        insert_over_oldest(&change, link, None).await?;
+        sql::audit_all(&change, entries).await?;
         Ok(change.commit().await?)
     }
 
@@ -243,6 +264,14 @@ impl Sql {
             sql::audit(&change, &entry).await?;
         }
         Ok(change.commit().await?)
+    }
+}
+
+/// The audit log's word for a link that was made.
+const fn made(purpose: LinkPurpose) -> &'static str {
+    match purpose {
+        LinkPurpose::PasswordReset => "user.password_reset_link_made",
+        LinkPurpose::EmailVerification => "user.email_verification_link_made",
     }
 }
 
@@ -386,6 +415,20 @@ async fn good_links(
     let links = account_link::Entity::find().filter(of_kind(link));
     let newest = links.order_by_desc(account_link::Column::CreatedAt);
     Ok(newest.order_by_desc(account_link::Column::Id).limit(100).all(change).await?)
+}
+
+async fn insert_over_oldest(
+    change: &DatabaseTransaction,
+    link: &NewLink,
+    allowed: Option<Allowed>,
+) -> Result<(), StoreError> {
+    forget_dead(change, link).await?;
+    let good = good_links(change, link).await?;
+    let most_good = usize::try_from(GOOD_AT_ONCE - 1).unwrap_or(usize::MAX);
+    let oldest = good.iter().skip(most_good).map(|link| link.id);
+    let gone = account_link::Entity::delete_many();
+    gone.filter(account_link::Column::Id.is_in(oldest)).exec(change).await?;
+    insert(change, link, allowed).await
 }
 
 async fn insert(

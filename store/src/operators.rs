@@ -2,8 +2,9 @@
 
 use hub_domain::{OrgId, Timestamp, UserId};
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ActiveValue::Set,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, ExprTrait as _, OnConflict, Query},
 };
 use serde_json::json;
@@ -11,14 +12,15 @@ use uuid::Uuid;
 
 use crate::{
     By, Store, StoreError, account_links,
-    entity::{self, impersonation, invitation, operator, organization},
+    entity::{self, impersonation, invitation, membership, operator, organization},
     error::taken,
     joining::live_organization,
     kept::written,
     open::ask_database,
+    organizations::held,
     records::{
-        Actor, AuditEntry, Edition, Impersonation, NewImpersonation, NewTenant, Organization, Page,
-        PageQuery, Role, Standing,
+        Actor, AuditEntry, Edition, Impersonation, Invitation, Life, NewImpersonation, NewTenant,
+        Organization, Page, PageQuery, Role, Secret, Standing,
     },
     scope::within,
     sessions::hold_user,
@@ -104,6 +106,32 @@ impl Store {
         invited.after = Some(written(&owner)?);
         ask_database!(self, create_tenant(&organization, &owner, &[made, invited]))?;
         Ok((organization, Timestamp::from_millis(owner.expires_at)))
+    }
+
+    /// The invitation of an organization's first owner, while nobody has accepted it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn first_invitation(&self, org: OrgId) -> Result<Option<Invitation>, StoreError> {
+        ask_database!(self, first_invitation(org))
+    }
+
+    /// Gives the invitation of an organization's first owner another secret and another end, also where it was taken
+    /// back, and gives it; the secret before is worth nothing from now on.
+    ///
+    /// # Errors
+    /// `NotFound` without such an organization or invitation, `NotOpen` once somebody is a member.
+    pub async fn renew_first_invitation(
+        &self,
+        org: OrgId,
+        secret: Secret,
+        good_for_secs: i64,
+        operator: UserId,
+    ) -> Result<Invitation, StoreError> {
+        let (by, nothing) = (Actor::User(operator), json!({}));
+        let entry = self.entry(org, by, "invitation.renewed", "invitation", secret.id, &nothing);
+        let until = entry.at.plus_millis(good_for_secs * 1000);
+        ask_database!(self, renew_first_invitation(org, secret, until, operator, entry))?.try_into()
     }
 
     /// What somebody may do in an organization: as a member, or as an operator for a while.
@@ -258,6 +286,57 @@ impl Sql {
         row.exec_without_returning(&change).await?;
         sql::audit_all(&change, entries).await?;
         Ok(change.commit().await?)
+    }
+
+    pub(crate) async fn first_invitation(
+        &self,
+        org: OrgId,
+    ) -> Result<Option<Invitation>, StoreError> {
+        let waiting = invitation::Entity::find()
+            .filter(within(invitation::Column::OrgId, org))
+            .filter(invitation::Column::Role.eq(Role::Owner.name()))
+            .filter(invitation::Column::AcceptedAt.is_null());
+        let row = waiting.order_by_asc(invitation::Column::Id).one(&self.db).await?;
+        row.map(Invitation::try_from).transpose()
+    }
+
+    pub(crate) async fn renew_first_invitation(
+        &self,
+        org: OrgId,
+        secret: Secret,
+        expires_at: Timestamp,
+        by: UserId,
+        mut entry: AuditEntry,
+    ) -> Result<invitation::Model, StoreError> {
+        let change = self.begin().await?;
+        held(&change, org, Life::Present).await?; // and with it who is in it
+        let members = membership::Entity::find().filter(within(membership::Column::OrgId, org));
+        if members.count(&change).await? > 0 {
+            return Err(StoreError::NotOpen);
+        }
+        let of_org = within(invitation::Column::OrgId, org);
+        let row = invitation::Entity::find_by_id(secret.id).filter(of_org).lock_exclusive();
+        let before = row.one(&change).await?.ok_or(StoreError::NotFound)?;
+        let after = invitation::Model {
+            secret_hash: secret.hash.to_vec(),
+            invited_by: Some(by.0), // who answers for it from now on
+            expires_at: expires_at.as_millis(),
+            revoked_at: None,
+            ..before.clone()
+        };
+        let edit = invitation::ActiveModel {
+            secret_hash: Set(after.secret_hash.clone()),
+            invited_by: Set(after.invited_by),
+            expires_at: Set(after.expires_at),
+            revoked_at: Set(None),
+            ..Default::default()
+        };
+        let update = invitation::Entity::update_many().set(edit);
+        update.filter(invitation::Column::Id.eq(before.id)).exec(&change).await?;
+        (entry.before, entry.after) = (Some(written(&before)?), Some(written(&after)?));
+        sql::audit(&change, &entry).await?;
+        change.commit().await?;
+        Ok(after)
     }
 
     pub(crate) async fn stay(

@@ -79,6 +79,8 @@ on_both_databases! {
     platform:
         to_others_the_platform_is_not_there,
         an_organization_is_made_with_its_owners_invitation,
+        a_first_owners_invitation_is_renewed_until_somebody_is_in,
+        whoever_runs_the_hub_makes_a_link_for_an_owner,
         a_stay_is_on_record_and_ends,
         what_is_done_to_alerts_in_a_stay_is_on_record_too,
         a_stay_is_in_one_organization_with_its_role_alone,

@@ -52,6 +52,7 @@ pub(crate) const OF_ACCOUNTS: &[&str] = &[
 pub(crate) const OF_OPERATORS: &[&str] = &[
     "listPlatformOrganizations",
     "createPlatformOrganization",
+    "renewOwnerInvitation",
     "listImpersonations",
     "beginImpersonation",
     "endImpersonation",
@@ -119,6 +120,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
     Sample::of("createPlatformOrganization")
         .body(r#"{"name":"$name","ownerEmail":"$email"}"#)
         .answers(404),
+    Sample::of("renewOwnerInvitation").path(&["organization"]).answers(404),
     Sample::of("listImpersonations").answers(404),
     Sample::of("beginImpersonation")
         .body(r#"{"organizationId":"$organization","role":"viewer","reason":"$text","minutes":5}"#)

@@ -66,6 +66,46 @@ pub(crate) async fn an_organization_is_made_with_its_owners_invitation(world: &W
     }
 }
 
+pub(crate) async fn a_first_owners_invitation_is_renewed_until_somebody_is_in(world: &World) {
+    let (session, operator) = operator(world).await;
+    let made = operator
+        .create(ORGANIZATIONS, json!({ "name": "Fresh", "ownerEmail": "eve@x.test" }))
+        .await;
+    let path = format!("{ORGANIZATIONS}/{}/owner-invitation", text(&made["organization"], "id"));
+    assert_eq!(world.owner.post(&path, &json!({})).await.status, 404, "to others it is not there");
+    let renewed = operator.post(&path, &json!({})).await.expect(200);
+    let (before, now) = (text(&made["invitation"], "token"), text(&renewed, "token"));
+    assert_eq!(renewed["id"], made["invitation"]["id"]);
+    assert!(renewed["expiresAt"].as_str() > made["invitation"]["expiresAt"].as_str());
+    assert!(text(&renewed, "link").ends_with(&now) && before != now);
+    let accepted = |token: &str| json!({ "token": token, "password": PASSWORD });
+    let api = world.hub.api();
+    assert_eq!(accept(&api, &accepted(&before)).await.code(), "bad_link");
+    let owner = accept(&api, &accepted(&now)).await.expect(200);
+    let late = operator.post(&path, &json!({})).await;
+    assert_eq!((late.status.as_u16(), late.code()), (409, "not_open"));
+    let none = format!("{ORGANIZATIONS}/{}/owner-invitation", uuid::Uuid::now_v7());
+    assert_eq!(operator.post(&none, &json!({})).await.status, 404);
+    let owner = api.with_token(text(&owner["session"], "token"));
+    let entry = &world.audited(&owner, "invitation.renewed").await[0];
+    assert_eq!(entry["actor"]["id"], session["user"]["id"]);
+}
+
+pub(crate) async fn whoever_runs_the_hub_makes_a_link_for_an_owner(world: &World) {
+    let email = world.made.email.to_uppercase();
+    let arguments = ["reset-link", &email, "--public-url", "https://hub.example.test/"];
+    let printed: Value = serde_json::from_str(&world.admin(&arguments).await).expect("JSON");
+    assert_eq!(printed["email"], *world.made.email);
+    let link = text(&printed, "link");
+    let token = link.strip_prefix("https://hub.example.test/#/password-reset/").expect(&link);
+    let asked = json!({ "token": token, "password": "a quite different sentence" });
+    let api = world.hub.api();
+    assert_eq!(api.post("/api/v1/auth/password-reset/complete", &asked).await.status, 204);
+    let session = sign_in(&api, &world.made.email, "a quite different sentence").await.expect(200);
+    let owner = api.with_token(text(&session, "token"));
+    assert_eq!(world.audited(&owner, "user.password_reset_link_made").await.len(), 1);
+}
+
 pub(crate) async fn a_stay_is_on_record_and_ends(world: &World) {
     let (session, operator) = operator(world).await;
     let org = &world.made.organization_id;
