@@ -88,7 +88,7 @@ async fn a_key_revoked_in_one_process_is_refused_by_another_within_5_s() {
             (sends(&other.api(), key).await == REFUSED).then(|| revoked.elapsed())
         })
         .await;
-    assert!(took <= Duration::from_millis(5_200), "{took:?}");
+    assert!(took <= Duration::from_secs(5), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
