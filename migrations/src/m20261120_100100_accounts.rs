@@ -36,6 +36,7 @@ CREATE TABLE refresh_tokens (
 
 CREATE INDEX refresh_tokens_family_idx ON refresh_tokens (family_id);
 CREATE INDEX refresh_tokens_user_idx ON refresh_tokens (user_id);
+CREATE INDEX refresh_tokens_age_idx ON refresh_tokens (expires_at);
 
 CREATE TABLE recovery_codes (
     user_id {uuid} NOT NULL,

@@ -335,6 +335,8 @@ pub struct UpkeepReport {
     pub partitions_created: Vec<String>,
     /// How many keys of requests were forgotten.
     pub keys_forgotten: u64,
+    /// How many tokens of sessions were forgotten.
+    pub tokens_forgotten: u64,
 }
 
 /// How much there is of everything that is worth watching.

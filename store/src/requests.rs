@@ -1,7 +1,7 @@
 //! Requests that must be done once only, by the keys that their callers chose.
 
 use hub_domain::{OrgId, Timestamp};
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, SqlErr, Statement};
+use sea_orm::{DatabaseTransaction, EntityTrait as _, SqlErr};
 use uuid::Uuid;
 
 use crate::{
@@ -14,12 +14,6 @@ use crate::{
 
 /// How long a key holds at the least, in milliseconds: it is forgotten by the first upkeep after that.
 const HOLDS: i64 = 24 * 3600 * 1000;
-
-/// How many keys go at once, so that no request waits long for the one that deletes.
-const AT_ONCE: u32 = 1000;
-
-/// So many times at most in one upkeep; what is left goes with the next.
-const TIMES: u32 = 1000;
 
 /// Forgets the oldest, so many at most, of those from before an instant.
 const FORGET_SOME: &str = "DELETE FROM idempotency_keys WHERE (org_id, caller_id, key) IN (
@@ -76,22 +70,7 @@ impl Sql {
     /// Forgets the keys that have held long enough; gives how many.
     pub(crate) async fn forget_keys(&self, now: Timestamp) -> Result<u64, StoreError> {
         let until = now.plus_millis(-HOLDS).as_millis();
-        let db = self.changes();
-        let mut forgotten = 0;
-        for _ in 0..TIMES {
-            let backend = db.get_database_backend();
-            let some = Statement::from_sql_and_values(
-                backend,
-                FORGET_SOME,
-                [until.into(), AT_ONCE.into()],
-            );
-            let gone = db.execute_raw(some).await?.rows_affected();
-            forgotten += gone;
-            if gone < AT_ONCE.into() {
-                break;
-            }
-        }
-        Ok(forgotten)
+        self.forget_bit_by_bit(FORGET_SOME, until).await
     }
 }
 

@@ -24,6 +24,10 @@ use crate::{
 /// it at the same moment.
 const SAME_MOMENT_MILLIS: i64 = 10_000;
 
+/// Forgets the oldest, so many at most, of those that were over before an instant.
+const FORGET_SOME: &str = "DELETE FROM refresh_tokens WHERE id IN (
+    SELECT id FROM refresh_tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+
 impl Store {
     /// Begins a session of somebody who signed in with the password of that hash; gives the generation of their tokens.
     ///
@@ -90,10 +94,6 @@ impl Sql {
         if person.password_hash.as_deref() != password_hash {
             return Err(StoreError::Stale);
         }
-        let over = refresh_token::Entity::delete_many()
-            .filter(refresh_token::Column::UserId.eq(user.0))
-            .filter(refresh_token::Column::ExpiresAt.lt(now.as_millis()));
-        over.exec(&change).await?;
         insert(&change, fresh, fresh.id, user, now, ends_at).await?;
         change.commit().await?;
         Ok(person.token_generation)
@@ -148,6 +148,12 @@ impl Sql {
         let Some((row, _)) = hold_token(&change, shown).await? else { return Ok(()) };
         revoke(&change, refresh_token::Column::FamilyId.eq(row.family_id), now).await?;
         Ok(change.commit().await?)
+    }
+
+    /// Forgets the tokens that are over, used ones too: a session that is renewed for years has many of them. One of
+    /// them that is shown once more is refused as ever, since it was over. Gives how many.
+    pub(crate) async fn forget_tokens(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.forget_bit_by_bit(FORGET_SOME, now.as_millis()).await
     }
 
     /// Whose token it is, of which session, and whether it is used.

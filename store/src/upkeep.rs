@@ -7,7 +7,7 @@ use hub_domain::Timestamp;
 use hub_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, DbErr, EntityTrait, PaginatorTrait as _,
-    QueryFilter as _, Select, SqlxPostgresConnector,
+    QueryFilter as _, Select, SqlxPostgresConnector, Statement,
 };
 use sqlx::{
     AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool,
@@ -23,6 +23,12 @@ use crate::{
 
 /// The advisory lock under which one hub at a time migrates: "hub" and a number of ours.
 const MIGRATION_LOCK: i64 = 0x6875_6200_0001;
+
+/// How many rows go at once, so that no request waits long for the one that deletes.
+const AT_ONCE: u32 = 1000;
+
+/// So many times at most in one upkeep; what is left goes with the next.
+const TIMES: u32 = 1000;
 
 /// How many months of readings have a partition before the present one, and after it.
 const MONTHS: Range<i32> = -2..4;
@@ -74,7 +80,29 @@ impl Sql {
             }
         };
         let keys_forgotten = self.forget_keys(now).await?;
-        Ok(UpkeepReport { partitions_created, keys_forgotten })
+        let tokens_forgotten = self.forget_tokens(now).await?;
+        Ok(UpkeepReport { partitions_created, keys_forgotten, tokens_forgotten })
+    }
+
+    /// Deletes what `some` deletes of before an instant, as often as there is more; gives how many rows. Its values are
+    /// the instant and how many rows to delete at most.
+    pub(crate) async fn forget_bit_by_bit(
+        &self,
+        some: &str,
+        until: i64,
+    ) -> Result<u64, StoreError> {
+        let db = self.changes();
+        let mut forgotten = 0;
+        for _ in 0..TIMES {
+            let values = [until.into(), AT_ONCE.into()];
+            let some = Statement::from_sql_and_values(db.get_database_backend(), some, values);
+            let gone = db.execute_raw(some).await?.rows_affected();
+            forgotten += gone;
+            if gone < AT_ONCE.into() {
+                break;
+            }
+        }
+        Ok(forgotten)
     }
 
     pub(crate) async fn counts(&self) -> Result<StoreCounts, StoreError> {

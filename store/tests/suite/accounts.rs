@@ -59,6 +59,24 @@ pub(crate) async fn a_token_used_again_ends_its_session_and_no_other(world: &Wor
     assert!(matches!(store.change_password(user, HASH, "x").await, Err(StoreError::Stale)));
 }
 
+pub(crate) async fn tokens_that_are_over_are_forgotten(world: &World) {
+    let store = &world.store;
+    let user = person(store, "ada").await;
+    store.open_session(user, Some(HASH), secret(1), HOUR).await.unwrap();
+    for number in 1..50 {
+        world.clock.set(NOON.plus_secs(60 * u32::from(number)));
+        let renewed = store.renew_session(secret(number), secret(number + 1), HOUR).await.unwrap();
+        assert_eq!(renewed, Renewal::Renewed(user, 0));
+    }
+    let forgotten = async |at| store.upkeep(at).await.unwrap().tokens_forgotten;
+    assert_eq!(forgotten(NOON.plus_secs(HOUR)).await, 0, "one that ends now is not over yet");
+    assert_eq!(forgotten(NOON.plus_secs(HOUR + 60 * 30)).await, 30);
+    let renewed = store.renew_session(secret(50), secret(51), HOUR).await.unwrap();
+    assert_eq!(renewed, Renewal::Renewed(user, 0), "the session goes on");
+    assert_eq!(store.renew_session(secret(1), secret(52), HOUR).await.unwrap(), Renewal::Refused);
+    assert_eq!(forgotten(NOON.plus_secs(3 * HOUR)).await, 21);
+}
+
 pub(crate) async fn links_end_and_are_few(world: &World) {
     let store = &world.store;
     let user = person(store, "ada").await;

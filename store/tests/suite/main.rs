@@ -77,6 +77,7 @@ on_both_databases! {
     accounts:
         a_session_ends_when_nobody_renews_it,
         a_token_used_again_ends_its_session_and_no_other,
+        tokens_that_are_over_are_forgotten,
         links_end_and_are_few,
         a_step_and_a_recovery_code_are_taken_once,
         an_invitation_ends_and_leaves_nothing_half_done,
