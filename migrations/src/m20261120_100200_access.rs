@@ -4,8 +4,30 @@ use crate::ddl::{Part, migration};
 
 migration!();
 
-const UP: &[Part] = &[Part::Both(
-    "
+const UP: &[Part] = &[
+    Part::Both(
+        "
+-- inspectors come by a link; who was a member as one sees all as before
+UPDATE memberships SET role = 'viewer' WHERE role = 'inspector';
+",
+    ),
+    Part::Postgres(
+        "
+ALTER TABLE memberships DROP CONSTRAINT memberships_role_known;
+ALTER TABLE memberships ADD CONSTRAINT memberships_role_known
+    CHECK (role IN ('viewer', 'staff', 'manager', 'admin', 'owner'));
+",
+    ),
+    Part::Sqlite(
+        "
+CREATE TRIGGER memberships_no_inspector_made BEFORE INSERT ON memberships WHEN NEW.role = 'inspector'
+BEGIN SELECT RAISE(ABORT, 'memberships_role_known'); END;
+CREATE TRIGGER memberships_no_inspector_written BEFORE UPDATE OF role ON memberships WHEN NEW.role = 'inspector'
+BEGIN SELECT RAISE(ABORT, 'memberships_role_known'); END;
+",
+    ),
+    Part::Both(
+        "
 CREATE TABLE invitations (
     id {uuid} NOT NULL,
     org_id {uuid} NOT NULL,
@@ -70,13 +92,26 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_age_idx ON idempotency_keys (created_at);
 ",
-)];
+    ),
+];
 
-const DOWN: &[Part] = &[Part::Both(
-    "
+const DOWN: &[Part] = &[
+    Part::Both(
+        "
 DROP TABLE idempotency_keys;
 DROP TABLE inspector_link_sites;
 DROP TABLE inspector_links;
 DROP TABLE invitations;
 ",
-)];
+    ),
+    Part::Postgres(
+        "
+ALTER TABLE memberships DROP CONSTRAINT memberships_role_known;
+ALTER TABLE memberships ADD CONSTRAINT memberships_role_known
+    CHECK (role IN ('inspector', 'viewer', 'staff', 'manager', 'admin', 'owner'));
+",
+    ),
+    Part::Sqlite(
+        "DROP TRIGGER memberships_no_inspector_made; DROP TRIGGER memberships_no_inspector_written;",
+    ),
+];

@@ -122,6 +122,20 @@ mod tests {
     }
 
     #[test]
+    fn what_the_store_asks_for_within_a_change_is_what_the_table_says() {
+        for role in Role::ALL {
+            // admins and owners are made by who may edit admins, all others by who may edit members
+            let is_high = role >= Deed::EditMembers.takes();
+            let deed = if is_high { Deed::EditAdmins } else { Deed::EditMembers };
+            for editor in Role::ALL {
+                let (may, says) = (editor >= role.edited_by(), editor >= deed.takes());
+                assert_eq!(may, says, "{editor:?} edits {role:?}");
+            }
+        }
+        assert_eq!(Role::OWNS, Deed::Own.takes());
+    }
+
+    #[test]
     fn the_page_of_roles_says_what_the_table_says() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ROLES.md");
         if std::env::var_os("HUB_WRITE_DOCS").is_some() {

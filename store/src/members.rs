@@ -218,9 +218,9 @@ pub(crate) async fn standing_of(
 }
 
 impl Standing {
-    /// Goes on only if members of that role are this editor's to make and remove: an admin's are those up to manager.
+    /// Goes on only if members of that role are this editor's to make and remove.
     pub(crate) fn reaches(self, role: Role) -> Result<(), StoreError> {
-        let takes = if role >= Role::Admin { Role::Owner } else { Role::Admin };
+        let takes = role.edited_by();
         if self.0 >= takes { Ok(()) } else { Err(StoreError::TooLow(takes)) }
     }
 }

@@ -132,7 +132,7 @@ impl Sql {
         owner: UserId,
     ) -> Result<Vec<Organization>, StoreError> {
         let places = self.memberships_in(owner, Life::Deleted).await?;
-        let owned = places.into_iter().filter(|place| place.role == Role::Owner);
+        let owned = places.into_iter().filter(|place| place.role >= Role::OWNS);
         let owned: Vec<Organization> =
             owned.map(|Membership { organization, .. }| organization).collect();
         let ids = owned.iter().map(|organization| organization.id.0);
@@ -167,7 +167,7 @@ pub(crate) async fn need_owner(
         .one(change)
         .await?;
     let role = row.map(|row| row.role()).transpose()?;
-    if role == Some(Role::Owner) { Ok(()) } else { Err(StoreError::NotFound) }
+    if role.is_some_and(|role| role >= Role::OWNS) { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
 /// Raises the epoch of every site, so that no process commits for its units any more.

@@ -94,7 +94,8 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
-/// What a person may do in an organization, from least to most.
+/// What a person may do in an organization, from least to most. What takes which is the hub's to say; the thresholds that
+/// are asked for here, within a change, are held to be the same by a test there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// Reads by a link that ends.
@@ -112,6 +113,18 @@ pub enum Role {
 }
 
 impl Role {
+    /// The least role that deletes the organization and brings it back.
+    pub const OWNS: Self = Self::Owner;
+
+    /// The least role that makes and removes members of this one.
+    #[must_use]
+    pub const fn edited_by(self) -> Self {
+        match self {
+            Self::Admin | Self::Owner => Self::Owner,
+            Self::Inspector | Self::Viewer | Self::Staff | Self::Manager => Self::Admin,
+        }
+    }
+
     /// Every role, least first.
     pub const ALL: [Self; 6] =
         [Self::Inspector, Self::Viewer, Self::Staff, Self::Manager, Self::Admin, Self::Owner];
