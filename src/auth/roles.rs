@@ -43,10 +43,14 @@ macro_rules! deeds {
 }
 
 impl Deed {
-    /// Whether it is not for operators on a stay: it lets somebody in who would be there when the stay is over.
+    /// Whether it is not for operators on a stay: it lets somebody in, or tells somebody, who would be there when the stay
+    /// is over.
     #[must_use]
     pub const fn outlives_a_stay(self) -> bool {
-        matches!(self, Self::EditMembers | Self::EditAdmins | Self::EditKeys | Self::Own)
+        matches!(
+            self,
+            Self::EditMembers | Self::EditAdmins | Self::EditKeys | Self::EditContacts | Self::Own
+        )
     }
 }
 
@@ -103,7 +107,7 @@ pub fn page() -> String {
     page.push_str(
         "\nAn inspector comes by a link that ends, and sees the sites that the link names. A platform operator has no \
          role: they enter an organization for a while and a reason, which its audit log keeps, and let nobody in there: \
-         what members, admins, keys and ownership take is refused to them.\n",
+         what members, admins, keys, contacts and ownership take is refused to them.\n",
     );
     page
 }

@@ -227,6 +227,7 @@ pub(crate) async fn a_stay_lets_nobody_in_who_would_outlive_it(world: &World) {
     let inspector = json!({ "name": "Me", "siteIds": [site], "expiresAt": in_a_day });
     let member = format!("/api/v1/members/{}", world.made.user_id);
     for (path, asked) in [
+        ("/api/v1/contacts".to_owned(), json!({ "name": "Me", "email": EMAIL })),
         ("/api/v1/invitations".to_owned(), invitation.clone()),
         ("/api/v1/inspector-links".to_owned(), inspector),
         (format!("{member}/password-reset-link"), json!({})),
