@@ -49,7 +49,7 @@ pub struct AcceptIn {
 }
 
 /// The place that was taken.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct AcceptedOut {
     organization: PlaceOut,
     /// A session of the hub's own, for whoever came without a token.

@@ -69,7 +69,7 @@ pub struct InspectorLinkOut {
 }
 
 /// A link with its token, which is shown once.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct FreshInspectorLinkOut {
     #[serde(flatten)]
     link: InspectorLinkOut,

@@ -64,7 +64,7 @@ pub struct InvitationOut {
 }
 
 /// An invitation with its token, which is shown once.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct FreshInvitationOut {
     #[serde(flatten)]
     invitation: InvitationOut,

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A link. It is shown once.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberLinkOut {
     /// What the link ends in.

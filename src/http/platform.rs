@@ -54,14 +54,14 @@ pub struct TenantOut {
 }
 
 /// An organization that was made, with its owner's invitation. The link is shown once.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct NewTenantOut {
     organization: TenantOut,
     invitation: OwnerInvitationOut,
 }
 
 /// An owner's invitation.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerInvitationOut {
     #[schema(schema_with = schemas::id)]

@@ -51,7 +51,7 @@ pub struct TotpRemovalIn {
 }
 
 /// The secret for the caller's device. It is shown once.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct TotpOut {
     /// In base 32, to be typed.
     secret: String,
@@ -60,7 +60,7 @@ pub struct TotpOut {
 }
 
 /// Codes for when the device is lost, each good once. They are shown once.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecoveryCodesOut {
     recovery_codes: Vec<String>,

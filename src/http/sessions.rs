@@ -53,7 +53,7 @@ pub struct RefreshIn {
 }
 
 /// A session: an access token, and what it is renewed with.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenOut {
     token: String,

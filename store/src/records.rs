@@ -80,7 +80,7 @@ pub struct Organization {
 }
 
 /// A person who may sign in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// Their id.
     pub id: UserId,
@@ -92,6 +92,12 @@ pub struct User {
     pub password_hash: Option<String>,
     /// Since when.
     pub created_at: Timestamp,
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// What a person may do in an organization, from least to most. What takes which is the hub's to say; the thresholds that

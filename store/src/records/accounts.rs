@@ -103,7 +103,7 @@ pub struct OpenInvitation {
 }
 
 /// Who accepts an invitation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Joiner {
     /// Somebody who has an account.
     Known(UserId),
@@ -124,6 +124,17 @@ pub enum Joiner {
         /// Who they are to the issuer.
         subject: Subject,
     },
+}
+
+impl std::fmt::Debug for Joiner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Known(user) => f.debug_tuple("Known").field(user).finish(),
+            Self::Linked(user, _) => f.debug_tuple("Linked").field(user).finish_non_exhaustive(),
+            Self::WithPassword { .. } => f.debug_struct("WithPassword").finish_non_exhaustive(),
+            Self::WithSubject { .. } => f.debug_struct("WithSubject").finish_non_exhaustive(),
+        }
+    }
 }
 
 /// Who somebody is to an issuer.
