@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    auth::{FreshLink, Passwords, Signer, fresh_secret, keys::FreshKey, proof},
+    auth::{FreshLink, Passwords, Signer, fresh_secret, keys::FreshKey, passwords, proof},
     http::account::RESET_SECS,
     wire::InstantOut,
 };
@@ -193,8 +193,29 @@ fn check(asked: &Bootstrap, email: &str) -> anyhow::Result<()> {
         asked.name.as_deref().is_none_or(is_name),
         "the owner's name must have 1 to 200 characters"
     );
-    let length =
-        asked.password.as_ref().map_or(8, |password| password.expose_secret().chars().count());
-    ensure!((8..=1000).contains(&length), "the password must have 8 to 1000 characters");
-    Ok(())
+    let chosen = asked.password.as_ref();
+    let fault = chosen.and_then(|password| passwords::fault_of(password.expose_secret(), email));
+    fault.map_or(Ok(()), |fault| anyhow::bail!(fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_owners_password_is_as_hard_to_guess_as_any() {
+        let fault = |password: &str| {
+            let asked = Bootstrap {
+                organization: "Acme".to_owned(),
+                email: "ada@example.test".to_owned(),
+                password: Some(password.to_owned().into()),
+                name: None,
+            };
+            check(&asked, "ada@example.test").err().map(|error| error.to_string())
+        };
+        assert_eq!(fault("correct horse battery staple"), None);
+        for bad in ["12345678", "aaaaaaaaaaaaaaaa", "ada@example.test"] {
+            assert!(fault(bad).is_some_and(|fault| fault.starts_with("the password")), "{bad}");
+        }
+    }
 }

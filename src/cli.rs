@@ -97,7 +97,7 @@ pub struct BootstrapArgs {
     /// The owner's e-mail address, to sign in with
     #[arg(long)]
     pub email: String,
-    /// The owner's password, 8 characters or more; without it one is made and printed
+    /// The owner's password, 12 characters or more; without it one is made and printed
     #[arg(long, env = "HUB_ADMIN_PASSWORD", hide_env_values = true)]
     pub password: Option<SecretString>,
     /// The owner's name; without it the part of the address before the @
