@@ -19,6 +19,7 @@ use hub_testkit::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 /// Makes each scenario a test on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {
@@ -85,6 +86,8 @@ on_both_databases! {
         what_is_done_to_alerts_in_a_stay_is_on_record_too,
         a_stay_is_in_one_organization_with_its_role_alone,
         a_stay_that_ends_closes_what_sockets_hear,
+        sockets_hear_nothing_of_a_stay_that_ended_by_itself,
+        sockets_of_who_is_no_operator_any_more_hear_nothing,
         an_operator_who_is_none_any_more_is_out,
         who_was_an_operator_lets_no_first_owner_in,
         a_stay_lets_nobody_in_who_would_outlive_it;
@@ -155,6 +158,20 @@ impl World {
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Writes into the database, past the hub.
+    async fn write(&self, sql: &str) {
+        if let Some(url) = &self.database_url {
+            let mut database = sqlx::PgConnection::connect(url).await.expect("the database");
+            let statement = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()));
+            statement.execute(&mut database).await.expect("it is written");
+        } else {
+            let url = format!("sqlite://{}", self.hub.data().join("hub.db").display());
+            let mut database = sqlx::SqliteConnection::connect(&url).await.expect("the file");
+            let statement = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()));
+            statement.execute(&mut database).await.expect("it is written");
+        }
     }
 
     /// Signs the owner in.

@@ -70,9 +70,14 @@ impl World {
 
     /// Somebody new in the organization, by invitation.
     async fn member(&self, role: &str) -> Person {
+        self.member_by(&self.owner, role).await
+    }
+
+    /// The same, invited by that owner.
+    async fn member_by(&self, owner: &Api, role: &str) -> Person {
         let email = format!("{}@example.test", uuid::Uuid::now_v7().simple());
         let invited =
-            self.owner.create("/api/v1/invitations", json!({ "email": email, "role": role })).await;
+            owner.create("/api/v1/invitations", json!({ "email": email, "role": role })).await;
         self.accept(&email, text(&invited["token"])).await
     }
 

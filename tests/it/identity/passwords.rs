@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use hub_testkit::{hub::PASSWORD, socket::Socket};
 use serde_json::json;
 
-use super::{World, refresh, sign_in, text};
+use super::{World, accept, refresh, sign_in, text};
 
 const NEXT: &str = "a quite different sentence";
 
@@ -108,6 +108,36 @@ pub(crate) async fn a_changed_password_leaves_no_link_to_set_another(world: &Wor
     let asked = json!({ "token": token, "password": PASSWORD });
     let reset = api.post("/api/v1/auth/password-reset/complete", &asked).await;
     assert_eq!(reset.code(), "bad_link");
+}
+
+/// Half of these took longer.
+fn median(mut took: Vec<Duration>) -> Duration {
+    took.sort_unstable();
+    took[took.len() / 2]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_long_a_refusal_takes_does_not_say_whose_address_it_is() {
+    let world = World::on_sqlite().await;
+    let api = world.hub.api();
+    let by_issuer = api.clone().with_token(world.issuer.proven("bob", "bob@example.test"));
+    let token = world.invite("bob@example.test", "staff").await;
+    accept(&by_issuer, &json!({ "token": token })).await.expect(200);
+    // nobody, somebody with another password, somebody with none
+    let emails = ["nobody@example.test", &world.made.email, "bob@example.test"];
+    let mut took = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..9 {
+        for (email, took) in emails.iter().zip(&mut took) {
+            let begun = Instant::now();
+            let answer = sign_in(&api, email, "not it").await;
+            took.push(begun.elapsed());
+            assert_eq!((answer.status.as_u16(), answer.code()), (401, "bad_credentials"));
+        }
+    }
+    // a hash takes ten times as long as all the rest of an answer, and this machine does other things too
+    let medians = took.map(median);
+    let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
+    assert!(*most < *least * 3, "{emails:?} took {medians:?}");
 }
 
 pub(crate) async fn a_forgotten_password_is_answered_alike_for_everybody(world: &World) {

@@ -1,6 +1,10 @@
 use std::time::Duration;
 
-use hub_testkit::{api::Api, hub::PASSWORD, socket::Socket};
+use hub_testkit::{
+    api::Api,
+    hub::PASSWORD,
+    socket::{Event, Socket},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -203,6 +207,56 @@ pub(crate) async fn an_operator_who_is_none_any_more_is_out(world: &World) {
     assert_eq!(operator.get(STAYS).await.status, 404);
     assert_eq!(there.get("/api/v1/sites").await.status, 404);
     assert_eq!(world.audited(&world.owner, "impersonation.ended").await.len(), 1);
+}
+
+pub(crate) async fn sockets_hear_nothing_of_a_stay_that_ended_by_itself(world: &World) {
+    let (session, operator) = operator(world).await;
+    let org = &world.made.organization_id;
+    let begun = operator.create(STAYS, stay(org, "viewer")).await;
+    let token = text(&session, "token");
+    let mut socket = Socket::connect(&world.hub.socket_url(), &token).await.unwrap();
+    socket.subscribe(&format!("org:{org}")).await.unwrap();
+    // nobody waits for a minute: its end is brought forward, past the hub
+    let ends_at = (chrono::Utc::now() + chrono::TimeDelta::seconds(2)).timestamp_millis();
+    world.write(&format!("UPDATE impersonations SET ends_at = {ends_at}")).await;
+    is_ended(&mut socket, Duration::from_secs(4)).await;
+    assert!(chrono::Utc::now().timestamp_millis() >= ends_at, "not before its end");
+    socket.subscribe(&format!("org:{org}")).await.unwrap_err();
+    let there = operator.clone().with_organization(org);
+    assert_eq!(there.get("/api/v1/sites").await.status, 404);
+    hub_testkit::wait::until("the end to be on record", Duration::from_secs(10), || async {
+        let ended = world.audited(&world.owner, "impersonation.ended").await;
+        (ended.len() == 1 && ended[0]["impersonationId"] == begun["id"]).then_some(())
+    })
+    .await;
+}
+
+pub(crate) async fn sockets_of_who_is_no_operator_any_more_hear_nothing(world: &World) {
+    let (session, operator) = operator(world).await;
+    let org = &world.made.organization_id;
+    operator.create(STAYS, stay(org, "admin")).await;
+    let token = text(&session, "token");
+    let mut socket = Socket::connect(&world.hub.socket_url(), &token).await.unwrap();
+    socket.subscribe(&format!("org:{org}")).await.unwrap();
+    world.admin(&["operator", "remove", EMAIL]).await;
+    is_ended(&mut socket, Duration::from_secs(1)).await;
+    socket.subscribe(&format!("org:{org}")).await.unwrap_err();
+}
+
+/// Waits until a subscription is ended for good.
+async fn is_ended(socket: &mut Socket, within: Duration) {
+    let begun = std::time::Instant::now();
+    loop {
+        let left = within.checked_sub(begun.elapsed()).expect("it is ended in time");
+        match socket.next_within(left).await.expect("it is ended in time") {
+            Event::Other(push) if push["push"].get("unsubscribe").is_some() => {
+                assert_eq!(push["push"]["unsubscribe"]["code"], 2000, "{push}");
+                return;
+            }
+            Event::Closed(code) => panic!("closed with {code}"),
+            Event::Publication(_) | Event::Other(_) => {}
+        }
+    }
 }
 
 pub(crate) async fn who_was_an_operator_lets_no_first_owner_in(world: &World) {

@@ -1,3 +1,4 @@
+use hub_testkit::api::Api;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -73,6 +74,29 @@ async fn addresses_are_shown_to_who_edits_members_and_to_oneself() {
     assert_eq!(delete(&theirs, &path).await.status, 404);
     assert_eq!(set_role(&theirs, &viewer.id, "staff").await.status, 404);
     assert_eq!(world.seen(&viewer.id).await["role"], "viewer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_owners_who_leave_at_once_one_stays() {
+    for backend in BACKENDS {
+        let world = World::begin(backend).await;
+        let mut owner = world.owner.clone();
+        for round in 0..5 {
+            let other = world.member_by(&owner, "owner").await;
+            let leave = |api: &Api| {
+                let api = api.clone();
+                tokio::spawn(async move { delete(&api, "/api/v1/members/me").await })
+            };
+            let (first, second) = (leave(&owner), leave(&other.api));
+            let (first, second) = (first.await.unwrap(), second.await.unwrap());
+            let mut codes = [&first, &second].map(|one| (one.status.as_u16(), one.code()));
+            codes.sort_unstable();
+            assert_eq!(codes, [(204, ""), (409, "last_owner")], "{backend:?}, round {round}");
+            owner = if first.status == 204 { other.api } else { owner };
+            let members = owner.list("/api/v1/members").await;
+            assert_eq!(members.len(), 1, "{backend:?}: {members:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
