@@ -9,12 +9,14 @@ use crate::ddl::{Part, migration};
 migration!();
 
 const UP: &[Part] = &[
-    // roles belong to the whole server, and another database of it may be making them at this moment
+    // Roles belong to the whole server, and another database of it may be making them at this moment. From 16 on, who
+    // makes a role without being a superuser may administer it and yet not work as it: that is asked and granted apart.
     Part::Postgres(
         "
 DO $$
 DECLARE
     wanted TEXT;
+    is_told_apart CONSTANT BOOLEAN := current_setting('server_version_num')::int >= 160000;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['hub_api', 'hub_writer'] LOOP
         IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = wanted) THEN
@@ -24,8 +26,9 @@ BEGIN
                 NULL;
             END;
         END IF;
-        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
-            EXECUTE format('GRANT %I TO %I', wanted, current_user);
+        IF NOT pg_has_role(current_user, wanted, CASE WHEN is_told_apart THEN 'SET' ELSE 'MEMBER' END) THEN
+            EXECUTE format('GRANT %I TO %I', wanted, current_user)
+                || CASE WHEN is_told_apart THEN ' WITH SET TRUE' ELSE '' END;
         END IF;
     END LOOP;
 END

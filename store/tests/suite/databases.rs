@@ -4,7 +4,10 @@ use std::path::Path;
 
 use hub_domain::{Timestamp, UnitId};
 use hub_migrations::{Migrator, MigratorTrait as _};
-use hub_store::{CommitError, OpenError, Store, UnitCommit, records::PageQuery};
+use hub_store::{
+    CommitError, OpenError, Store, UnitCommit,
+    records::{Actor, PageQuery},
+};
 use hub_testkit::postgres::PrivatePostgres;
 use sea_orm::Database;
 use sqlx::Connection as _;
@@ -57,6 +60,30 @@ async fn migrations_go_up_down_and_up_again_on_postgres() {
     up_down_up(&url).await;
     let functions = "SELECT count(*) FROM pg_proc WHERE proname LIKE 'audit%'";
     assert_eq!(server.run_sql(database_of(&url), functions), "2");
+}
+
+/// Somebody who may make roles, owns the database, and is no superuser: what a hosted PostgreSQL gives.
+#[tokio::test]
+async fn a_login_that_may_make_roles_and_is_no_superuser_will_do() {
+    let server = PrivatePostgres::shared();
+    let url = server.create_database();
+    let database = database_of(&url);
+    server.run_sql("postgres", "CREATE ROLE modest LOGIN CREATEROLE NOSUPERUSER");
+    server.run_sql("postgres", &format!("ALTER DATABASE {database} OWNER TO modest"));
+    let url = url.replacen("://hub@", "://modest@", 1);
+    let store = Store::open(options(&url, clock())).await.unwrap();
+    store.migrate().await.unwrap();
+    // one change of each of the two roles, and a question of each
+    let org = store.create_organization("Modest", Actor::Hub).await.unwrap().id;
+    let site = store.create_site(org, "Site", "UTC", Actor::Hub).await.unwrap().id;
+    let unit = store.create_unit(org, site, None, "Unit", None, Actor::Hub).await.unwrap().id;
+    let fresh = vec![reading(unit, NOON, 4_000)];
+    store.commit(UnitCommit { fresh, ..commit(org, site, unit) }).await.unwrap();
+    let page = PageQuery { limit: 5, cursor: None };
+    let read = store.readings(org, unit, NOON, NOON.plus_secs(1), page).await.unwrap();
+    assert_eq!(read.items.len(), 1);
+    assert_eq!(store.site_of_unit(unit).await.unwrap(), Some((org, site)));
+    store.close().await;
 }
 
 async fn migrate_from_two_at_once(url: String) {
