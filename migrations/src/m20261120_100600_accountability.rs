@@ -56,6 +56,13 @@ WHEN NOT EXISTS (SELECT 1 FROM erasures WHERE erasures.org_id = OLD.org_id AND e
 BEGIN
     SELECT RAISE(ABORT, 'audit_log is append-only');
 END;
+
+-- INSERT OR REPLACE takes a row away without asking the trigger above
+CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log
+WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id OR rowid = NEW.rowid)
+BEGIN
+    SELECT RAISE(ABORT, 'audit_log is append-only');
+END;
 ",
     ),
 ];
@@ -63,6 +70,7 @@ END;
 const DOWN: &[Part] = &[
     Part::Sqlite(
         "
+DROP TRIGGER audit_log_no_replace;
 DROP TRIGGER audit_log_no_delete;
 CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log
 BEGIN

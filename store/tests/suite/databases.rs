@@ -256,7 +256,21 @@ async fn the_audit_log_cannot_be_changed_on_sqlite() {
     let world = World::on_sqlite().await;
     world.org().await;
     let mut db = sqlx::SqliteConnection::connect(&world.url).await.unwrap();
-    for sql in ["DELETE FROM audit_log", "UPDATE audit_log SET action = 'x'"] {
+    let columns = "id, org_id, at, actor_kind, action, object_kind, object_id, detail";
+    let forged =
+        "SELECT id, org_id, at, 'hub', 'x', 'site', object_id, '{}' FROM audit_log LIMIT 1";
+    for sql in [
+        "DELETE FROM audit_log".to_owned(),
+        "UPDATE audit_log SET action = 'x'".to_owned(),
+        // takes the row away that is in its place, and no trigger on deleting hears of it
+        format!("INSERT OR REPLACE INTO audit_log ({columns}) {forged}"),
+        format!("REPLACE INTO audit_log ({columns}) {forged}"),
+        format!(
+            "REPLACE INTO audit_log (rowid, {columns}) SELECT rowid, randomblob(16), {} FROM audit_log LIMIT 1",
+            "org_id, at, 'hub', 'x', 'site', object_id, '{}'"
+        ),
+    ] {
+        let sql = sqlx::AssertSqlSafe(sql);
         let refused = sqlx::query(sql).execute(&mut db).await.unwrap_err().to_string();
         assert!(refused.contains("append-only"), "{refused}");
     }
