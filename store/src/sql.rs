@@ -140,10 +140,12 @@ impl Sql {
         Ok(db.begin_with_options(options).await?)
     }
 
-    /// Names the organization whose rows the database shows to this transaction. Without it, it shows none.
+    /// Makes this transaction one of the role that answers people, and names the organization whose rows the database
+    /// shows it. Both in one: whoever else had the connection before, or has it after, has no part in it.
     async fn fence(&self, asked: &DatabaseTransaction, org: OrgId) -> Result<(), StoreError> {
         if let Pools::Postgres { .. } = self.pools {
-            let name = "SELECT set_config('hub.org_id', $1, TRUE)";
+            let name =
+                "SELECT set_config('role', 'hub_api', TRUE), set_config('hub.org_id', $1, TRUE)";
             let name = Statement::from_sql_and_values(
                 DatabaseBackend::Postgres,
                 name,
@@ -263,8 +265,8 @@ fn postgres_pool(connections: u32, options: &PgConnectOptions, role: &'static st
 /// Makes a connection work as the role that answers people: it sees the rows of one organization.
 const AS_API: &str = "SET ROLE hub_api";
 
-/// Makes a connection work as the role whose transactions span organizations.
-pub(crate) const AS_WRITER: &str = "SET ROLE hub_writer";
+/// Makes a connection work as the role whose transactions span organizations: single statements go by it.
+const AS_WRITER: &str = "SET ROLE hub_writer";
 
 fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
@@ -360,4 +362,43 @@ pub(crate) async fn unsafe_setting(
         (_, "off") => Some("fsync"),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use hub_testkit::postgres::PrivatePostgres;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct HubClock;
+
+    impl hub_domain::Clock for HubClock {
+        fn now(&self) -> hub_domain::Timestamp {
+            hub_domain::Timestamp::EARLIEST
+        }
+    }
+
+    #[tokio::test]
+    async fn a_transaction_within_an_organization_names_its_role_itself() {
+        let url = PrivatePostgres::shared().create_database();
+        let mint = Arc::new(Mint::new(Arc::new(HubClock)));
+        let sql = Sql::open_postgres(&url, 2, mint).await.unwrap();
+        sql.migrate().await.unwrap();
+        let Pools::Postgres { fenced, .. } = &sql.pools else { panic!("it is a PostgreSQL") };
+        // as a pooler would hand over connections that another has used: the login's, who owns the tables
+        let mut all = [fenced.acquire().await.unwrap(), fenced.acquire().await.unwrap()];
+        for connection in &mut all {
+            connection.execute("RESET ROLE").await.unwrap();
+        }
+        drop(all);
+        let who = Statement::from_string(DatabaseBackend::Postgres, "SELECT current_user::text");
+        let asked = sql.of(OrgId(Uuid::nil())).await.unwrap();
+        let row = asked.query_one_raw(who.clone()).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "hub_api");
+        let change = sql.begin_of(OrgId(Uuid::nil())).await.unwrap();
+        let row = change.query_one_raw(who).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "hub_api");
+    }
 }

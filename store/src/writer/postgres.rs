@@ -27,6 +27,9 @@ use crate::{
 /// How long making a connection, or a sign of life on one, may take before the store counts as away.
 const ALIVE_WITHIN: Duration = Duration::from_secs(1);
 
+/// Begins a transaction of the role that works across organizations, in one message.
+const BEGIN: &str = "BEGIN; SET LOCAL ROLE hub_writer";
+
 /// How long one statement may take. A server that is frozen or cut off says nothing at all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
@@ -175,10 +178,7 @@ impl PostgresSession {
             let mut connection = PgConnection::connect_with(&self.options).await?;
             match sql::unsafe_setting(&mut connection).await? {
                 Some(setting) => return Err(sqlx::Error::Protocol(format!("{setting} is off"))),
-                None => {
-                    connection.execute(sql::PIN_DURABILITY).await?;
-                    connection.execute(sql::AS_WRITER).await?
-                }
+                None => connection.execute(sql::PIN_DURABILITY).await?,
             };
             Ok(connection)
         };
@@ -188,7 +188,7 @@ impl PostgresSession {
 
     async fn connect_and_begin(&mut self) -> Result<(), sqlx::Error> {
         self.connect().await?;
-        self.say("BEGIN", ALIVE_WITHIN).await
+        self.say(BEGIN, ALIVE_WITHIN).await
     }
 
     async fn all(&mut self, query: PgQuery) -> Result<Vec<PgRow>, sqlx::Error> {
