@@ -96,6 +96,7 @@ impl Sql {
     }
 
     pub(crate) async fn finish_chore(&self, chore: DeviceChore) -> Result<(), StoreError> {
+        let change = self.begin_of(chore.org).await?;
         // a frame that came during the claim may have noted it as nobody's once more
         let its = device::Entity::find()
             .select_only()
@@ -107,15 +108,15 @@ impl Sql {
         unclaimed_device::Entity::delete_many()
             .filter(within(unclaimed_device::Column::OrgId, chore.org))
             .filter(unclaimed_device::Column::DevEui.in_subquery(its.into_query()))
-            .exec(self.changes())
+            .exec(&change)
             .await?;
         device_chore::Entity::delete_many()
             .filter(within(device_chore::Column::OrgId, chore.org))
             .filter(device_chore::Column::DeviceId.eq(chore.device.0))
             .filter(device_chore::Column::SinceAt.eq(chore.since.as_millis()))
-            .exec(self.changes())
+            .exec(&change)
             .await?;
-        Ok(())
+        Ok(change.commit().await?)
     }
 }
 

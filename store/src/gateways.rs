@@ -245,15 +245,16 @@ impl Sql {
         let is_news = Condition::any()
             .add(LastSeenAt.is_null())
             .add(LastSeenAt.lte(at.saturating_sub(SIGHTING_EVERY)));
+        let change = self.begin_of(org).await?;
         gateway::Entity::update_many()
             .col_expr(LastSeenAt, Expr::val(at))
             .filter(within(OrgId, org))
             .filter(GatewayEui.eq(gateway_eui))
             .filter(DeletedAt.is_null())
             .filter(is_news)
-            .exec(self.changes())
+            .exec(&change)
             .await?;
-        Ok(())
+        Ok(change.commit().await?)
     }
 }
 

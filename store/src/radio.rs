@@ -172,12 +172,11 @@ impl Sql {
         uplink: &Uplink,
     ) -> Result<KeptUplink, StoreError> {
         let values = uplink_values(uplink::Model::unsettled(id, uplink));
-        let keep = Statement::from_sql_and_values(
-            self.changes().get_database_backend(),
-            KEEP_UPLINK,
-            values,
-        );
-        let kept = uplink::Entity::find().from_raw_sql(keep).one(self.changes()).await?;
+        let change = self.begin_of(uplink.org).await?;
+        let keep =
+            Statement::from_sql_and_values(change.get_database_backend(), KEEP_UPLINK, values);
+        let kept = uplink::Entity::find().from_raw_sql(keep).one(&change).await?;
+        change.commit().await?;
         let kept = kept.ok_or_else(|| {
             StoreError::Unavailable("the kept frame did not come back".to_owned())
         })?;
@@ -194,6 +193,7 @@ impl Sql {
         use uplink::Column::{
             DevEui, FCnt, IsDecoded, IsSettled, OrgId, PayloadHash, Session, UnitId,
         };
+        let change = self.begin_of(uplink.org).await?;
         let done = uplink::Entity::update_many()
             .col_expr(IsSettled, true.into())
             .col_expr(IsDecoded, is_decoded.into())
@@ -203,8 +203,9 @@ impl Sql {
             .filter(Session.eq(uplink.session.as_str()))
             .filter(FCnt.eq(uplink.f_cnt))
             .filter(PayloadHash.eq(uplink.payload_hash.to_vec()))
-            .exec(self.changes())
+            .exec(&change)
             .await?;
+        change.commit().await?;
         if done.rows_affected == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
@@ -217,13 +218,11 @@ impl Sql {
     ) -> Result<(), StoreError> {
         let values: [Value; 4] =
             [org.0.into(), dev_eui.into(), at.as_millis().into(), i64::from(is_new_frame).into()];
-        let note = Statement::from_sql_and_values(
-            self.changes().get_database_backend(),
-            NOTE_UNCLAIMED,
-            values,
-        );
-        self.changes().execute_raw(note).await?;
-        Ok(())
+        let change = self.begin_of(org).await?;
+        let note =
+            Statement::from_sql_and_values(change.get_database_backend(), NOTE_UNCLAIMED, values);
+        change.execute_raw(note).await?;
+        Ok(change.commit().await?)
     }
 
     pub(crate) async fn unclaimed_devices(

@@ -3,7 +3,7 @@
 
 use hub_domain::{OrgId, Timestamp, UnitId};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, sea_query::OnConflict,
 };
 
@@ -78,26 +78,28 @@ impl Sql {
         units: &[UnitId],
         due_at: Timestamp,
     ) -> Result<(), StoreError> {
+        let change = self.begin_of(org).await?;
         for some in units.chunks(CHUNK) {
-            note(self.changes(), org, some, due_at).await?;
+            note(&change, org, some, due_at).await?;
         }
-        Ok(())
+        Ok(change.commit().await?)
     }
 
     pub(crate) async fn finish_unit_chore(&self, chore: UnitChore) -> Result<(), StoreError> {
+        let change = self.begin_of(chore.org).await?;
         unit_chore::Entity::delete_many()
             .filter(within(unit_chore::Column::OrgId, chore.org))
             .filter(unit_chore::Column::UnitId.eq(chore.unit.0))
             .filter(unit_chore::Column::DueAt.eq(chore.due_at.as_millis()))
-            .exec(self.changes())
+            .exec(&change)
             .await?;
-        Ok(())
+        Ok(change.commit().await?)
     }
 }
 
 /// Notes units that are to be told then.
 pub(crate) async fn note(
-    change: &impl ConnectionTrait,
+    change: &DatabaseTransaction,
     org: OrgId,
     units: &[UnitId],
     due_at: Timestamp,
