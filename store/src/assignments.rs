@@ -34,8 +34,7 @@ impl Store {
         from: Option<Timestamp>,
         by: impl Into<By>,
     ) -> Result<Device, StoreError> {
-        let detail = json!({ "from": from.map(Timestamp::as_millis) });
-        let entry = self.entry(org, by, "device.assigned", "device", id.0, &detail);
+        let entry = self.entry(org, by, "device.assigned", "device", id.0, &json!({}));
         let wanted = Move { device: id, unit, from: from.unwrap_or(entry.at), now: entry.at };
         ask_database!(self, assign_device(wanted, entry))
     }
@@ -82,12 +81,15 @@ impl Sql {
     pub(crate) async fn assign_device(
         &self,
         wanted: Move,
-        entry: AuditEntry,
+        mut entry: AuditEntry,
     ) -> Result<Device, StoreError> {
         let (org, id) = (entry.org, wanted.device);
         let change = self.begin_of(org).await?;
         let before = kept::hold::<device::Entity>(&change, org, id.0, Life::Present, None).await?;
-        move_in(&change, org, wanted, entry.id).await?;
+        let (held, holds) = move_in(&change, org, wanted, entry.id).await?;
+        // the sensor's row does not say since when it measures its unit
+        let detail = json!({ "from": wanted.from.as_millis(), "before": held, "after": holds });
+        entry.detail = detail.to_string();
         let row = device::ActiveModel {
             unit_id: Set(wanted.unit.map(|unit| unit.0)),
             ..device::ActiveModel::default()
@@ -111,13 +113,14 @@ impl Sql {
     }
 }
 
-/// Moves a sensor, whose row is held: its present assignment ends, and the next one, of the id `next`, begins.
+/// Moves a sensor, whose row is held: its present assignment ends, and the next one, of the id `next`, begins. Gives the
+/// one that held and the one that holds now.
 pub(crate) async fn move_in(
     change: &DatabaseTransaction,
     org: OrgId,
     wanted: Move,
     next: Uuid,
-) -> Result<(), StoreError> {
+) -> Result<(Option<device_assignment::Model>, Option<device_assignment::Model>), StoreError> {
     if let Some(unit) = wanted.unit {
         need_unit(change, org, unit).await?;
     }
@@ -138,16 +141,17 @@ pub(crate) async fn move_in(
     if wanted.from.as_millis() < free_from {
         return Err(StoreError::Overlaps);
     }
-    match (present, wanted.unit) {
+    let holds = match (present, wanted.unit) {
         (Some(present), Some(unit)) if present.unit_id == unit.0 => {
-            extend(change, org, present, wanted.from).await
+            Some(extend(change, org, present, wanted.from).await?)
         }
         (Some(present), unit) => {
             end(change, org, present, wanted.from).await?;
-            begin(change, org, wanted, unit, next).await
+            begin(change, org, wanted, unit, next).await?
         }
-        (None, unit) => begin(change, org, wanted, unit, next).await,
-    }
+        (None, unit) => begin(change, org, wanted, unit, next).await?,
+    };
+    Ok((present.cloned(), holds))
 }
 
 async fn begin(
@@ -156,8 +160,8 @@ async fn begin(
     wanted: Move,
     unit: Option<UnitId>,
     id: Uuid,
-) -> Result<(), StoreError> {
-    let Some(unit) = unit else { return Ok(()) };
+) -> Result<Option<device_assignment::Model>, StoreError> {
+    let Some(unit) = unit else { return Ok(None) };
     let row = device_assignment::Model {
         id,
         org_id: org.0,
@@ -166,9 +170,9 @@ async fn begin(
         from_at: wanted.from.as_millis(),
         until_at: None,
     };
-    let insert = device_assignment::Entity::insert(entity::insertable(row));
+    let insert = device_assignment::Entity::insert(entity::insertable(row.clone()));
     insert.exec_without_returning(change).await?;
-    Ok(())
+    Ok(Some(row))
 }
 
 /// The present assignment is of the unit that is wanted: at most it reaches farther back.
@@ -177,11 +181,12 @@ async fn extend(
     org: OrgId,
     present: &device_assignment::Model,
     from: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<device_assignment::Model, StoreError> {
     if from.as_millis() < present.from_at {
         set(change, org, present, device_assignment::Column::FromAt, from).await?;
     }
-    Ok(())
+    let from_at = std::cmp::min(present.from_at, from.as_millis());
+    Ok(device_assignment::Model { from_at, ..present.clone() })
 }
 
 /// Ends the present assignment. One that ends where it began was a mistake: it holds at no instant, is shown to nobody,

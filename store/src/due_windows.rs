@@ -14,9 +14,10 @@ use uuid::Uuid;
 use crate::{
     Store, StoreError,
     entity::{
-        maintenance_window::{Column, Entity},
+        maintenance_window::{Column, Entity, Model},
         unit,
     },
+    kept::written,
     maintenance::counts,
     open::ask_database,
     records::{Actor, AuditEntry, MaintenanceWindow},
@@ -72,7 +73,7 @@ impl Store {
         let is_over = now >= window.ends_at;
         let deed = if is_over { "maintenance_window.finished" } else { "maintenance_window.begun" };
         let entry = self.entry_of_window(window.org, Actor::Hub, deed, window.id);
-        ask_database!(self, window_told(window, now, &entry))
+        ask_database!(self, window_told(window, now, entry))
     }
 }
 
@@ -141,26 +142,34 @@ impl Sql {
         &self,
         window: &MaintenanceWindow,
         now: Timestamp,
-        entry: &AuditEntry,
+        mut entry: AuditEntry,
     ) -> Result<(), StoreError> {
         let is_over = now >= window.ends_at;
         let version = window.edition.version;
         let change = self.begin_of(window.org).await?;
-        let told = Entity::update_many()
-            .col_expr(Column::ToldVersion, Expr::val(version))
-            .filter(within(Column::OrgId, window.org))
-            .filter(Column::Id.eq(window.id))
-            .filter(Column::Version.eq(version))
-            .filter(Column::EndedAt.is_null());
-        let told = if is_over {
-            told.col_expr(Column::EndedAt, Expr::val(window.ends_at.as_millis()))
+        let as_told = Condition::all()
+            .add(within(Column::OrgId, window.org))
+            .add(Column::Id.eq(window.id))
+            .add(Column::Version.eq(version))
+            .add(Column::EndedAt.is_null());
+        let row = Entity::find().filter(as_told.clone()).lock_exclusive();
+        let Some(before) = row.one(&change).await? else { return Ok(()) };
+        let mut after = Model { told_version: Some(version), ..before.clone() };
+        if is_over {
+            after.ended_at = Some(window.ends_at.as_millis());
         } else {
-            let begun_at = Expr::col(Column::BegunAt).if_null(now.as_millis());
-            told.col_expr(Column::BegunAt, begun_at)
-        };
-        let is_news = is_over || window.begun_at.is_none();
-        if told.exec(&change).await?.rows_affected > 0 && is_news {
-            sql::audit(&change, entry).await?;
+            after.begun_at = before.begun_at.or(Some(now.as_millis()));
+        }
+        Entity::update_many()
+            .col_expr(Column::ToldVersion, Expr::val(after.told_version))
+            .col_expr(Column::EndedAt, Expr::val(after.ended_at))
+            .col_expr(Column::BegunAt, Expr::val(after.begun_at))
+            .filter(as_told)
+            .exec(&change)
+            .await?;
+        if is_over || before.begun_at.is_none() {
+            (entry.before, entry.after) = (Some(written(&before)?), Some(written(&after)?));
+            sql::audit(&change, &entry).await?;
         }
         Ok(change.commit().await?)
     }

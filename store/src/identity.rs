@@ -1,22 +1,24 @@
 //! People who sign in, and the keys that sign their tokens.
 
-use hub_domain::{Timestamp, UserId};
+use hub_domain::{OrgId, Timestamp, UserId};
 use serde_json::{Value, json};
 
 use crate::{
     Store, StoreError, account_links,
-    entity::{signing_key, user},
+    entity::{membership, signing_key, user},
     error::taken,
     joining,
     open::{ask, ask_database},
     records::{Account, Actor, AuditEntry, LinkPurpose, Membership, SigningKey, Subject, User},
     sessions,
     sql::{self, Sql},
+    tenants::of_the_living,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    sea_query::ExprTrait as _,
+    QuerySelect as _, sea_query::ExprTrait as _,
 };
+use uuid::Uuid;
 
 impl Store {
     /// Makes a person. The address is lower-cased.
@@ -79,12 +81,12 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn rename_user(&self, user: UserId, name: &str) -> Result<(), StoreError> {
-        let before = self.user(user).await?.ok_or(StoreError::NotFound)?;
-        let (before, after) = (json!({ "name": before.name }), json!({ "name": name }));
-        let by = Actor::User(user);
-        let entries = self.entries_everywhere(user, by, "user.updated", before, after).await?;
-        let edit = user::ActiveModel { name: Set(name.to_owned()), ..Default::default() };
-        ask_database!(self, edit_user(user, edit, &entries))
+        let entry = |org, before: &str| AuditEntry {
+            before: Some(json!({ "name": before })),
+            after: Some(json!({ "name": name })),
+            ..self.entry(org, Actor::User(user), "user.updated", "user", user.0, &json!({}))
+        };
+        ask_database!(self, rename_user(user, name, &entry))
     }
 
     /// Changes a password that is known by its hash. All of the person's sessions end, and what links there are to set
@@ -201,18 +203,33 @@ impl Sql {
         user::Entity::find_by_id(id.0).one(&self.db).await?.map(Account::try_from).transpose()
     }
 
-    pub(crate) async fn edit_user(
+    /// Renames a person. What they were called and where they are is read while they are held: of two who rename at once,
+    /// the second tells what the first made of it.
+    pub(crate) async fn rename_user(
         &self,
         user: UserId,
-        edit: user::ActiveModel,
-        entries: &[AuditEntry],
+        name: &str,
+        entry: &(dyn Fn(OrgId, &str) -> AuditEntry + Sync),
     ) -> Result<(), StoreError> {
         let change = self.begin().await?;
-        let update = user::Entity::update_many().set(edit).filter(user::Column::Id.eq(user.0));
-        if update.exec(&change).await?.rows_affected == 0 {
-            return Err(StoreError::NotFound);
-        }
-        sql::audit_all(&change, entries).await?;
+        let row = user::Entity::find_by_id(user.0).lock_exclusive().one(&change).await?;
+        let before = row.ok_or(StoreError::NotFound)?.name;
+        user::Entity::update_many()
+            .set(user::ActiveModel { name: Set(name.to_owned()), ..Default::default() })
+            .filter(user::Column::Id.eq(user.0))
+            .exec(&change)
+            .await?;
+        let places: Vec<Uuid> = membership::Entity::find()
+            .select_only()
+            .column(membership::Column::OrgId)
+            .filter(membership::Column::UserId.eq(user.0))
+            .filter(of_the_living(membership::Column::OrgId))
+            .order_by_asc(membership::Column::OrgId)
+            .into_tuple()
+            .all(&change)
+            .await?;
+        let entries: Vec<_> = places.into_iter().map(|org| entry(OrgId(org), &before)).collect();
+        sql::audit_all(&change, &entries).await?;
         Ok(change.commit().await?)
     }
 

@@ -270,7 +270,9 @@ async fn end_expired(
         .filter(Id.eq(before.id))
         .exec(change)
         .await?;
-    (entry.object_id, entry.before) = (before.id, Some(written(&before)?));
+    let after = invitation::Model { revoked_at: Some(entry.at.as_millis()), ..before.clone() };
+    entry.object_id = before.id;
+    (entry.before, entry.after) = (Some(written(&before)?), Some(written(&after)?));
     sql::audit(change, &entry).await
 }
 

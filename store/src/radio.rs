@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hub_domain::{OrgId, Timestamp, UnitId};
 
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _,
+    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, ModelTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, Value,
 };
 use serde_json::json;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     By, Store, StoreError, cursor, devices,
     entity::{device, unclaimed_device, uplink},
+    kept::written,
     open::{ask, ask_database},
     records::{
         AuditEntry, Device, KeptUplink, NewDevice, Page, PageQuery, Settled, UnclaimedDevice,
@@ -266,16 +267,17 @@ impl Sql {
     pub(crate) async fn forget_unclaimed(
         &self,
         dev_eui: &str,
-        entry: AuditEntry,
+        mut entry: AuditEntry,
     ) -> Result<(), StoreError> {
         use unclaimed_device::Column::{DevEui, OrgId};
         let change = self.begin_of(entry.org).await?;
-        let gone = unclaimed_device::Entity::delete_many()
+        let heard = unclaimed_device::Entity::find()
             .filter(within(OrgId, entry.org))
-            .filter(DevEui.eq(dev_eui));
-        if gone.exec(&change).await?.rows_affected == 0 {
-            return Err(StoreError::NotFound);
-        }
+            .filter(DevEui.eq(dev_eui))
+            .lock_exclusive();
+        let before = heard.one(&change).await?.ok_or(StoreError::NotFound)?;
+        entry.before = Some(written(&before)?);
+        before.delete(&change).await?;
         sql::audit(&change, &entry).await?;
         Ok(change.commit().await?)
     }

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::{
     By, Store, StoreError,
-    entity::maintenance_window::{Column, Entity},
-    kept::make_in,
+    entity::maintenance_window::{Column, Entity, Model},
+    kept::{make_in, written},
     open::ask_database,
     records::{AlertRecord, AuditEntry, Edition, MaintenanceWindow, WindowKind},
     scope::within,
@@ -68,7 +68,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let by = By { request: None, ..by.into() };
         let entry = self.entry(org, by, "alert.unsnoozed", "alert", alert.0, &json!({}));
-        ask_database!(self, unsnooze_alert(org, alert, &entry))
+        ask_database!(self, unsnooze_alert(org, alert, entry))
     }
 
     /// The snoozes of an alert and the windows that held for its unit while it was open, oldest first.
@@ -89,10 +89,11 @@ impl Sql {
         &self,
         snooze: &MaintenanceWindow,
         alert: AlertId,
-        entry: AuditEntry,
+        mut entry: AuditEntry,
     ) -> Result<(), StoreError> {
         let change = self.begin_of(snooze.org).await?;
-        end_snoozes(&change, snooze.org, alert, entry.at).await?;
+        let held = end_snoozes(&change, snooze.org, alert, entry.at).await?;
+        entry.before = held.last().map(written).transpose()?;
         make_in::<Entity>(&change, snooze.into(), "id", entry).await?;
         Ok(change.commit().await?)
     }
@@ -101,13 +102,14 @@ impl Sql {
         &self,
         org: OrgId,
         alert: AlertId,
-        entry: &AuditEntry,
+        mut entry: AuditEntry,
     ) -> Result<(), StoreError> {
         let change = self.begin_of(org).await?;
-        if end_snoozes(&change, org, alert, entry.at).await? == 0 {
-            return Err(StoreError::NotFound);
-        }
-        sql::audit(&change, entry).await?;
+        let held = end_snoozes(&change, org, alert, entry.at).await?;
+        let before = held.last().ok_or(StoreError::NotFound)?;
+        let after = ended(before, entry.at);
+        (entry.before, entry.after) = (Some(written(before)?), Some(written(&after)?));
+        sql::audit(&change, &entry).await?;
         Ok(change.commit().await?)
     }
 
@@ -135,20 +137,33 @@ impl Sql {
     }
 }
 
-/// Ends the snoozes of an alert that hold; how many.
+/// Ends the snoozes of an alert that hold; gives them as they were, oldest first. There is one at most, but where two
+/// people snoozed at one instant.
 async fn end_snoozes(
     change: &DatabaseTransaction,
     org: OrgId,
     alert: AlertId,
     now: Timestamp,
-) -> Result<u64, StoreError> {
-    let ended = Entity::update_many()
+) -> Result<Vec<Model>, StoreError> {
+    let holding = Condition::all()
+        .add(within(Column::OrgId, org))
+        .add(Column::AlertId.eq(alert.0))
+        .add(Column::EndedAt.is_null())
+        .add(Column::EndsAt.gt(now.as_millis()));
+    let held = Entity::find().filter(holding.clone()).order_by_asc(Column::Id).lock_exclusive();
+    let held = held.all(change).await?;
+    Entity::update_many()
         .col_expr(Column::EndedAt, Expr::val(now.as_millis()))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::UpdatedAt, Expr::val(now.as_millis()))
-        .filter(within(Column::OrgId, org))
-        .filter(Column::AlertId.eq(alert.0))
-        .filter(Column::EndedAt.is_null())
-        .filter(Column::EndsAt.gt(now.as_millis()));
-    Ok(ended.exec(change).await?.rows_affected)
+        .filter(holding)
+        .exec(change)
+        .await?;
+    Ok(held)
+}
+
+/// A snooze as [`end_snoozes`] leaves it.
+fn ended(row: &Model, now: Timestamp) -> Model {
+    let at = Some(now.as_millis());
+    Model { ended_at: at, updated_at: at, version: row.version + 1, ..row.clone() }
 }

@@ -41,7 +41,7 @@ impl Store {
             id,
             &json!({ "name": organization.name }),
         );
-        ask!(self, insert_organization(&organization, &entry))?;
+        ask!(self, insert_organization(&organization, entry))?;
         Ok(organization)
     }
 
@@ -65,7 +65,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let detail = json!({ "role": role.name() });
         let entry = self.entry(org, Actor::Hub, "membership.set", "user", user.0, &detail);
-        ask!(self, put_membership(org, user, role, &entry))
+        ask!(self, put_membership(org, user, role, entry))
     }
 
     /// Takes a person out of an organization; nothing happens if they were not in it.
@@ -74,7 +74,7 @@ impl Store {
     /// See [`StoreError`].
     pub async fn remove_membership(&self, org: OrgId, user: UserId) -> Result<(), StoreError> {
         let entry = self.entry(org, Actor::Hub, "membership.removed", "user", user.0, &json!({}));
-        ask!(self, delete_membership(org, user, &entry))
+        ask!(self, delete_membership(org, user, entry))
     }
 
     /// Every organization a person is in.
@@ -129,12 +129,14 @@ impl Sql {
     pub(crate) async fn insert_organization(
         &self,
         organization: &Organization,
-        entry: &AuditEntry,
+        mut entry: AuditEntry,
     ) -> Result<(), StoreError> {
         let change = self.begin_of(organization.id).await?;
         let row = organization::ActiveModel::from(organization);
         organization::Entity::insert(row).exec_without_returning(&change).await?;
-        sql::audit(&change, entry).await?;
+        let made = organization::Entity::find_by_id(organization.id.0).one(&change).await?;
+        entry.after = made.as_ref().map(crate::kept::written).transpose()?;
+        sql::audit(&change, &entry).await?;
         Ok(change.commit().await?)
     }
 
@@ -151,7 +153,7 @@ impl Sql {
         org: OrgId,
         user: UserId,
         role: Role,
-        entry: &AuditEntry,
+        mut entry: AuditEntry,
     ) -> Result<(), StoreError> {
         use membership::Column::{UpdatedAt, Version};
         let row = membership::Model {
@@ -164,6 +166,8 @@ impl Sql {
         };
         let key = [membership::Column::OrgId, membership::Column::UserId];
         let change = self.begin_of(org).await?;
+        let held = membership::Entity::find_by_id((org.0, user.0));
+        let before = held.clone().lock_exclusive().one(&change).await?;
         membership::Entity::insert(entity::insertable(row))
             .on_conflict(
                 OnConflict::columns(key)
@@ -174,7 +178,9 @@ impl Sql {
             )
             .exec_without_returning(&change)
             .await?;
-        sql::audit(&change, entry).await?;
+        entry.before = before.as_ref().map(crate::kept::written).transpose()?;
+        entry.after = held.one(&change).await?.as_ref().map(crate::kept::written).transpose()?;
+        sql::audit(&change, &entry).await?;
         Ok(change.commit().await?)
     }
 
@@ -182,13 +188,14 @@ impl Sql {
         &self,
         org: OrgId,
         user: UserId,
-        entry: &AuditEntry,
+        mut entry: AuditEntry,
     ) -> Result<(), StoreError> {
         let change = self.begin_of(org).await?;
-        let gone = membership::Entity::delete_by_id((org.0, user.0)).exec(&change).await?;
-        if gone.rows_affected > 0 {
-            sql::audit(&change, entry).await?;
-        }
+        let held = membership::Entity::find_by_id((org.0, user.0)).lock_exclusive();
+        let Some(before) = held.one(&change).await? else { return Ok(()) };
+        entry.before = Some(crate::kept::written(&before)?);
+        membership::Entity::delete_by_id((org.0, user.0)).exec(&change).await?;
+        sql::audit(&change, &entry).await?;
         Ok(change.commit().await?)
     }
 

@@ -6,7 +6,8 @@ use hub_domain::{OrgId, Timestamp};
 
 use crate::{StoreError, records::UnclaimedDevice};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, DeriveEntityModel)]
+#[serde(rename_all = "camelCase")]
 #[sea_orm(table_name = "unclaimed_devices")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]

@@ -45,11 +45,11 @@ impl Memory {
     pub(crate) fn insert_organization(
         &self,
         organization: &Organization,
-        entry: &AuditEntry,
+        entry: AuditEntry,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.organizations.insert(organization.id, (organization.clone(), 0));
-        tables.audit(entry);
+        tables.audit(&entry);
         Ok(())
     }
 
@@ -62,13 +62,13 @@ impl Memory {
         org: OrgId,
         user: UserId,
         role: Role,
-        entry: &AuditEntry,
+        entry: AuditEntry,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.need_organization(org)?;
         tables.users.get(&user).ok_or(StoreError::NotFound)?;
         tables.memberships.insert((org, user), role);
-        tables.audit(entry);
+        tables.audit(&entry);
         Ok(())
     }
 
@@ -76,11 +76,11 @@ impl Memory {
         &self,
         org: OrgId,
         user: UserId,
-        entry: &AuditEntry,
+        entry: AuditEntry,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         if tables.memberships.remove(&(org, user)).is_some() {
-            tables.audit(entry);
+            tables.audit(&entry);
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::{
 
 const ADA: UserId = UserId(Uuid::from_u128(0xada));
 
-fn open_alert(unit: UnitId, kind: AlertKind, ordinal: u32) -> OpenAlert {
+pub(crate) fn open_alert(unit: UnitId, kind: AlertKind, ordinal: u32) -> OpenAlert {
     OpenAlert {
         id: AlertId::derive(unit, kind, NOON.plus_secs(ordinal), ordinal),
         kind,
@@ -36,11 +36,11 @@ fn open_alert(unit: UnitId, kind: AlertKind, ordinal: u32) -> OpenAlert {
     }
 }
 
-fn event(event: AlertEventKind, alert: &OpenAlert) -> AlertEvent {
+pub(crate) fn event(event: AlertEventKind, alert: &OpenAlert) -> AlertEvent {
     AlertEvent { event, at: alert.opened_at, by: None, alert: alert.clone(), muted: false }
 }
 
-fn with_events(expected: i64, events: Vec<AlertEvent>) -> Option<TransitionCommit> {
+pub(crate) fn with_events(expected: i64, events: Vec<AlertEvent>) -> Option<TransitionCommit> {
     Some(TransitionCommit { events, ..transition(expected) })
 }
 

@@ -1,17 +1,24 @@
 //! The audit log: complete, narrowed cheaply, and never changed.
 
-use hub_domain::{KeyId, RuleLayer, UserId};
+use hub_domain::{AlertEventKind, AlertKind, KeyId, OrgId, RuleLayer, UserId};
 use hub_store::{
-    By, ContactIn, NewSecret, RuleEdit, RuleScope, Store,
-    records::{Actor, AuditEntry, AuditFilter, Channel, Life, Plan, Role, Step},
+    By, ContactIn, Editor, NewSecret, RuleEdit, RuleScope, Store, UnitCommit,
+    records::{
+        Actor, AuditEntry, AuditFilter, Channel, Edition, Life, MaintenanceWindow, NewDevice,
+        NewInvitation, Plan, Role, Step, WindowKind,
+    },
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _};
 use uuid::Uuid;
 
-use crate::world::{NOON, World, all_pages};
+use crate::{
+    alerts::{event, open_alert, with_events},
+    commits::commit,
+    world::{NOON, World, all_pages},
+};
 
-async fn log(store: &Store, org: hub_domain::OrgId, filter: AuditFilter) -> Vec<AuditEntry> {
+async fn log(store: &Store, org: OrgId, filter: AuditFilter) -> Vec<AuditEntry> {
     all_pages(|page| store.audited(org, filter.clone(), page)).await
 }
 
@@ -42,7 +49,7 @@ fn plan(contact: Uuid) -> Plan {
 }
 
 /// Does everything that can be done to rules, keys, connections, contacts and policies; what each is called.
-async fn do_everything(world: &World, org: hub_domain::OrgId, by: By) -> Vec<&'static str> {
+async fn do_everything(world: &World, org: OrgId, by: By) -> Vec<&'static str> {
     let store = &world.store;
     let by = || by.clone();
     let key = KeyId(Uuid::now_v7());
@@ -138,6 +145,134 @@ pub(crate) async fn each_change_is_one_entry_with_before_and_after(world: &World
     assert_eq!(names.get(&user.0).map(String::as_str), Some("Ada"));
     let other = world.org().await;
     assert!(world.store.actor_names(other, &[Actor::User(user)]).await.unwrap().is_empty());
+}
+
+/// What is told of an alert, and of a window.
+async fn snooze_and_maintain(world: &World, org: OrgId) -> Uuid {
+    let (store, site) = (&world.store, world.site(org).await);
+    let unit = world.unit(org, site).await.id;
+    let alert = open_alert(unit, AlertKind::TemperatureHigh, 1);
+    let transition = with_events(0, vec![event(AlertEventKind::Opened, &alert)]);
+    store.commit(UnitCommit { transition, ..commit(org, site, unit) }).await.unwrap();
+    let alert = store.alert(org, alert.id).await.unwrap().unwrap();
+    for hours in [1, 2] {
+        let until = NOON.plus_secs(hours * 3600);
+        store.snooze_alert(&alert, until, "known", Actor::Hub).await.unwrap();
+    }
+    store.unsnooze_alert(org, alert.id, Actor::Hub).await.unwrap();
+    let window = MaintenanceWindow {
+        id: Uuid::now_v7(),
+        org,
+        site,
+        unit: Some(unit),
+        alert: None,
+        kind: WindowKind::Maintenance,
+        starts_at: NOON,
+        ends_at: NOON.plus_secs(60),
+        reason: "defrost".to_owned(),
+        begun_at: None,
+        ended_at: None,
+        created_by: None,
+        created_at: NOON,
+        edition: Edition::default(),
+    };
+    store.plan_window(&window, Actor::Hub).await.unwrap();
+    for secs in [1, 60] {
+        store.window_told(&window, NOON.plus_secs(secs)).await.unwrap();
+    }
+    alert.id.0
+}
+
+/// The field of what was before and of what is after.
+fn both(entry: &AuditEntry, field: &str) -> [Value; 2] {
+    [&entry.before, &entry.after].map(|value| value.as_ref().unwrap()[field].clone())
+}
+
+pub(crate) async fn what_was_and_what_is_are_in_each_entry_of_people_sensors_and_windows(
+    world: &World,
+) {
+    let (store, org) = (&world.store, world.org().await);
+    let user = store.create_user("b@example.org", "Bob", None).await.unwrap().id;
+    store.set_membership(org, user, Role::Viewer).await.unwrap();
+    store.set_membership(org, user, Role::Owner).await.unwrap();
+    let owner = || Editor { by: By::from(Actor::User(user)), role: Role::Owner };
+    for n in 0..2 {
+        let asked = NewInvitation {
+            id: Uuid::now_v7(),
+            email: "c@example.org".to_owned(),
+            role: Role::Staff,
+            secret_hash: [1; 32],
+            expires_at: NOON.plus_secs(n * 10 + 5),
+        };
+        store.invite(org, asked, owner()).await.unwrap();
+        world.clock.set(NOON.plus_secs(10)); // the first has expired
+    }
+    world.clock.set(NOON);
+    store.remove_membership(org, user).await.unwrap();
+    store.note_unclaimed(org, "70b3d57ed0000001", NOON, true).await.unwrap();
+    store.forget_unclaimed(org, "70b3d57ed0000001", Actor::Hub).await.unwrap();
+    let site = world.site(org).await;
+    let unit = Some(world.unit(org, site).await.id);
+    let device = NewDevice { name: "Probe".to_owned(), ..NewDevice::default() };
+    let device = store.create_device(org, device, Actor::Hub).await.unwrap().id;
+    for from in [NOON, NOON.plus_millis(-60_000)] {
+        store.assign_device(org, device, unit, Some(from), Actor::Hub).await.unwrap();
+    }
+    let alert = snooze_and_maintain(world, org).await;
+
+    let mut entries = log(store, org, AuditFilter::default()).await;
+    entries.reverse();
+    let named = |action: &str| -> Vec<&AuditEntry> {
+        entries.iter().filter(|entry| entry.action == action).collect()
+    };
+    for entry in &entries {
+        let verb = entry.action.rsplit('.').next().unwrap();
+        let begins = matches!(verb, "created" | "snoozed" | "set");
+        let ends = matches!(verb, "removed") || entry.action == "unclaimed_device.deleted";
+        assert!(entry.before.is_some() || begins, "{entry:?}");
+        assert_eq!(entry.after.is_none(), ends, "{entry:?}");
+    }
+    assert_eq!(named("membership.set")[0].before, None);
+    assert_eq!(both(named("membership.set")[1], "role"), ["viewer", "owner"]);
+    assert_eq!(named("membership.removed")[0].before.as_ref().unwrap()["role"], "owner");
+    assert_eq!(both(named("invitation.expired")[0], "revokedAt")[0], Value::Null);
+    let snoozed = named("alert.snoozed");
+    assert_eq!((snoozed[0].object_id, &snoozed[0].before), (alert, &None));
+    let ends = [1, 2].map(|hours| json!(NOON.plus_secs(hours * 3600).as_millis()));
+    assert_eq!(both(snoozed[1], "endsAt"), ends, "the one that it ends, and itself");
+    let [held, over] = both(named("alert.unsnoozed")[0], "endedAt");
+    assert!(held.is_null() && !over.is_null());
+    assert!(both(named("maintenance_window.begun")[0], "begunAt")[0].is_null());
+    assert!(!both(named("maintenance_window.finished")[0], "endedAt")[1].is_null());
+    let assigned = named("device.assigned");
+    let detail = |entry: &AuditEntry| serde_json::from_str::<Value>(&entry.detail).unwrap();
+    assert_eq!(detail(assigned[0])["before"], Value::Null);
+    let moved = detail(assigned[1]);
+    let from = [&moved["before"]["fromAt"], &moved["after"]["fromAt"]];
+    let instants = [NOON, NOON.plus_millis(-60_000)].map(|at| json!(at.as_millis()));
+    assert_eq!(from, [&instants[0], &instants[1]], "the sensor's own row tells nothing of it");
+}
+
+pub(crate) async fn two_who_rename_a_person_at_once_tell_one_story(world: &World) {
+    let (store, org) = (&world.store, world.org().await);
+    let user = store.create_user("d@example.org", "Dora", None).await.unwrap().id;
+    store.set_membership(org, user, Role::Staff).await.unwrap();
+    let names = ["Dora 1", "Dora 2", "Dora 3", "Dora 4"].map(|name| store.rename_user(user, name));
+    for renamed in futures_util::future::join_all(names).await {
+        renamed.unwrap();
+    }
+    let renamed = Some("user.updated".to_owned());
+    let mut told = log(store, org, AuditFilter { action: renamed, ..Default::default() }).await;
+    told.reverse();
+    let mut name = json!("Dora");
+    for entry in &told {
+        let [before, after] = both(entry, "name");
+        assert_eq!(before, name, "{told:?}");
+        name = after;
+    }
+    assert_eq!(told.len(), 4);
+    let nobody = store.rename_user(UserId(Uuid::nil()), "x").await;
+    assert!(matches!(nobody, Err(hub_store::StoreError::NotFound)), "{nobody:?}");
 }
 
 pub(crate) async fn entries_are_narrowed_newest_first(world: &World) {

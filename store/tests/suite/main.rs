@@ -106,6 +106,8 @@ on_both_databases! {
         a_deleted_organization_is_as_none_until_its_owner_restores_it;
     audit:
         each_change_is_one_entry_with_before_and_after,
+        what_was_and_what_is_are_in_each_entry_of_people_sensors_and_windows,
+        two_who_rename_a_person_at_once_tell_one_story,
         entries_are_narrowed_newest_first,
         a_contact_is_kept_while_a_policy_names_them;
     requests:
