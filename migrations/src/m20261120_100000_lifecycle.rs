@@ -18,6 +18,8 @@ ALTER TABLE areas ADD COLUMN version {bigint} NOT NULL DEFAULT 1;
 ALTER TABLE areas ADD COLUMN updated_at {bigint};
 ALTER TABLE units ADD COLUMN version {bigint} NOT NULL DEFAULT 1;
 ALTER TABLE units ADD COLUMN updated_at {bigint};
+-- set as its purge begins, which goes on until nothing of it is left
+ALTER TABLE units ADD COLUMN purge_requested_at {bigint};
 ALTER TABLE devices ADD COLUMN version {bigint} NOT NULL DEFAULT 1;
 ALTER TABLE devices ADD COLUMN updated_at {bigint};
 ALTER TABLE api_keys ADD COLUMN version {bigint} NOT NULL DEFAULT 1;
@@ -65,6 +67,7 @@ ALTER TABLE api_keys DROP COLUMN updated_at;
 ALTER TABLE api_keys DROP COLUMN version;
 ALTER TABLE devices DROP COLUMN updated_at;
 ALTER TABLE devices DROP COLUMN version;
+ALTER TABLE units DROP COLUMN purge_requested_at;
 ALTER TABLE units DROP COLUMN updated_at;
 ALTER TABLE units DROP COLUMN version;
 ALTER TABLE areas DROP COLUMN updated_at;

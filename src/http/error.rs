@@ -131,6 +131,8 @@ pub enum ApiError {
     Stale,
     /// What was to be restored or purged was not deleted.
     NotDeleted,
+    /// It is being purged.
+    BeingPurged,
     /// The sensor measured another unit then.
     Overlaps,
     /// What it belongs to was deleted.
@@ -248,6 +250,7 @@ impl ApiError {
             Self::EditionRequired => (S::PRECONDITION_REQUIRED, "edition_required", "Edition needed", said("an edit must name the edition that it is for in the header If-Match; the object's ETag is it")),
             Self::Stale => (S::PRECONDITION_FAILED, "stale", "Edited meanwhile", said("the object was edited since the edition that If-Match names; read it again")),
             Self::NotDeleted => (S::CONFLICT, "not_deleted", "Not deleted", said("only what was deleted can be restored or purged")),
+            Self::BeingPurged => (S::CONFLICT, "being_purged", "Being purged", said("its purge was asked for, and cannot be taken back")),
             Self::Overlaps => (S::CONFLICT, "assignment_overlaps", "Assignments overlap", said("the device measured another unit then; an assignment may begin where the one before it ended, or within the present one, to end it")),
             Self::ParentDeleted => (S::CONFLICT, "parent_deleted", "Parent deleted", said("what it belongs to is deleted; restore that first")),
             Self::UnitStays => (S::CONFLICT, "unit_stays", "Unit stays", said("a unit stays in the site that it was made in; make one in the other site and move the devices")),
@@ -350,6 +353,7 @@ impl From<StoreError> for ApiError {
             StoreError::Shared => Self::SharedAccount,
             StoreError::Stale => Self::Stale,
             StoreError::NotDeleted => Self::NotDeleted,
+            StoreError::BeingPurged => Self::BeingPurged,
             StoreError::Overlaps => Self::Overlaps,
             StoreError::ParentDeleted => Self::ParentDeleted,
             StoreError::InUse(by) => Self::InUse(by),

@@ -116,7 +116,7 @@ pub async fn delete(
 /// Brings a deleted unit back. It is live when this answers, and shown as interrupted until it is heard.
 ///
 /// # Errors
-/// 409 if it is not deleted, or its site or area is; 422 if the rules above it contradict its own by now.
+/// 409 if it is not deleted, its purge was asked for, or its site or area is deleted; 422 if the rules above it contradict its own by now.
 #[utoipa::path(
     post,
     path = "/api/v1/units/{id}/restore",

@@ -40,6 +40,9 @@ pub enum StoreError {
     /// What was to be brought back or purged was not taken away.
     #[error("not deleted")]
     NotDeleted,
+    /// It is being purged, for good.
+    #[error("being purged")]
+    BeingPurged,
     /// What it belongs to was taken away.
     #[error("what it belongs to is deleted")]
     ParentDeleted,

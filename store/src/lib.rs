@@ -30,6 +30,7 @@ mod erasure;
 mod expected;
 mod extracts;
 mod gateways;
+mod gone;
 mod history;
 mod identity;
 mod inspector_links;

@@ -368,6 +368,7 @@ impl UnitRow {
             deleted_at: None,
             version: self.edited,
             updated_at: self.updated_at,
+            purge_requested_at: None,
         };
         Ok((unit.try_into()?, Version(self.version), checkpoint::decode(&self.state)?))
     }

@@ -1,16 +1,14 @@
 //! Sites and areas edited, deleted, brought back and purged.
 
 use hub_domain::{AreaId, OrgId, SiteId};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction,
-    EntityTrait as _, QueryFilter as _, Statement,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     By, Expected, Store, StoreError,
     entity::{api_key, area, gateway, site, unit},
+    gone::{Gone, sweep},
     kept::{hold, mark, remove},
     open::ask_database,
     records::{Area, AuditEntry, Life, Site, SiteEdit},
@@ -212,7 +210,7 @@ impl Sql {
         &self,
         org: OrgId,
         id: SiteId,
-        entry: AuditEntry,
+        mut entry: AuditEntry,
         of_a_key: &(dyn Fn() -> AuditEntry + Sync),
     ) -> Result<(), StoreError> {
         let change = self.begin_of(org).await?;
@@ -226,28 +224,14 @@ impl Sql {
             let entry = AuditEntry { object_id: key.id, ..of_a_key() };
             remove::<api_key::Entity>(&change, &key, entry).await?;
         }
+        let mut gone = Gone::default();
+        gone.keep_rules(&change, org, id.0).await?;
         for sql in OF_A_SITE {
-            self.sweep(&change, sql, org, id.0).await?;
+            gone.count(sql, sweep(&change, sql, org, id.0).await?);
         }
+        entry.detail = gone.told().to_string();
         remove::<site::Entity>(&change, &before, entry).await?;
         Ok(change.commit().await?)
-    }
-
-    /// Says one statement about what belongs to an object of an organization; gives how many rows it was for.
-    pub(crate) async fn sweep(
-        &self,
-        change: &DatabaseTransaction,
-        sql: &str,
-        org: OrgId,
-        id: Uuid,
-    ) -> Result<u64, StoreError> {
-        let said = Statement::from_sql_and_values(
-            change.get_database_backend(),
-            sql,
-            [org.0.into(), id.into()],
-        );
-        let done = change.execute_raw(said).await.map_err(crate::error::in_use)?;
-        Ok(done.rows_affected())
     }
 
     async fn delete_area(

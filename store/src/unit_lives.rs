@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     By, Expected, Store, StoreError, chores,
     entity::{device_assignment, organization, unit, unit_state},
+    gone::{Gone, sweep},
     kept::{hold, mark, remove, write},
     open::ask_database,
     records::{AuditEntry, EditedUnit, Life, UnitEdit, UnitRecord},
@@ -80,7 +81,7 @@ impl Store {
     /// Brings a unit back.
     ///
     /// # Errors
-    /// [`StoreError::ParentDeleted`] if its site or area is deleted; [`StoreError::RuleContradiction`] if the rules
+    /// [`StoreError::BeingPurged`] once its purge was asked for; [`StoreError::ParentDeleted`] if its site or area is deleted; [`StoreError::RuleContradiction`] if the rules
     /// above it contradict its own by now.
     pub async fn restore_unit(
         &self,
@@ -92,8 +93,9 @@ impl Store {
         ask_database!(self, restore_unit(org, id, entry))
     }
 
-    /// Removes a deleted unit for good, with all that was measured and recorded of it. One that was broken off goes on
-    /// when it is asked for again. The audit log stays.
+    /// Removes a deleted unit for good, with all that was measured and recorded of it. The first thing is to write down
+    /// that it was asked for: from then on nobody brings it back, and one that was broken off goes on when it is asked
+    /// for again. The audit log stays.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -103,6 +105,10 @@ impl Store {
         id: UnitId,
         by: impl Into<By>,
     ) -> Result<(), StoreError> {
+        let by = by.into();
+        let besides = By { request: None, ..by.clone() };
+        let asked = self.entry(org, besides, "unit.purge_requested", "unit", id.0, &json!({}));
+        ask_database!(self, doom_unit(org, id, asked))?;
         let entry = self.entry(org, by, "unit.purged", "unit", id.0, &json!({}));
         ask_database!(self, purge_unit(org, id, entry))
     }
@@ -153,6 +159,9 @@ impl Sql {
         let change = self.begin_of(org).await?;
         hold_rules(&change, org).await?;
         let before = hold::<unit::Entity>(&change, org, id.0, Life::Deleted, None).await?;
+        if before.purge_requested_at.is_some() {
+            return Err(StoreError::BeingPurged); // a part of what was measured may be gone already
+        }
         if !need_site(&change, org, SiteId(before.site_id)).await? {
             return Err(StoreError::ParentDeleted);
         }
@@ -166,22 +175,45 @@ impl Sql {
         after.try_into()
     }
 
+    /// Writes down that a unit is to be purged, once.
+    async fn doom_unit(&self, org: OrgId, id: UnitId, entry: AuditEntry) -> Result<(), StoreError> {
+        let change = self.begin_of(org).await?;
+        let before = hold::<unit::Entity>(&change, org, id.0, Life::Deleted, None).await?;
+        if before.purge_requested_at.is_none() {
+            let row = unit::ActiveModel {
+                purge_requested_at: Set(Some(entry.at.as_millis())),
+                ..Default::default()
+            };
+            write::<unit::Entity>(&change, &before, row, entry, "").await?;
+        }
+        Ok(change.commit().await?)
+    }
+
     async fn purge_unit(
         &self,
         org: OrgId,
         id: UnitId,
-        entry: AuditEntry,
+        mut entry: AuditEntry,
     ) -> Result<(), StoreError> {
+        let mut gone = Gone::default();
         for sql in MANY_OF_A_UNIT {
-            while self.purge_batch(org, id, sql).await? == BATCH {}
+            loop {
+                let some = self.purge_batch(org, id, sql).await?;
+                gone.count(sql, some);
+                if some < BATCH {
+                    break;
+                }
+            }
         }
         let change = self.begin_of(org).await?;
         hold_state(&change, org, id).await?;
         let before = hold::<unit::Entity>(&change, org, id.0, Life::Deleted, None).await?;
+        gone.keep_rules(&change, org, id.0).await?;
         // what came in since, and what is not many
         for sql in MANY_OF_A_UNIT.iter().chain(OF_A_UNIT) {
-            self.sweep(&change, sql, org, id.0).await?;
+            gone.count(sql, sweep(&change, sql, org, id.0).await?);
         }
+        entry.detail = gone.told().to_string();
         remove::<unit::Entity>(&change, &before, entry).await?;
         Ok(change.commit().await?)
     }
@@ -189,7 +221,7 @@ impl Sql {
     async fn purge_batch(&self, org: OrgId, id: UnitId, sql: &str) -> Result<u64, StoreError> {
         let change = self.begin_of(org).await?;
         hold::<unit::Entity>(&change, org, id.0, Life::Deleted, None).await?;
-        let gone = self.sweep(&change, sql, org, id.0).await?;
+        let gone = sweep(&change, sql, org, id.0).await?;
         change.commit().await?;
         Ok(gone)
     }

@@ -21,6 +21,9 @@ pub(crate) struct Model {
     pub(crate) deleted_at: Option<i64>,
     pub(crate) version: i64,
     pub(crate) updated_at: Option<i64>,
+    /// Set as its purge begins: from then on there is no way back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) purge_requested_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -50,6 +53,7 @@ impl Model {
             deleted_at: row.try_get(7)?,
             version: row.try_get(8)?,
             updated_at: row.try_get(9)?,
+            purge_requested_at: None, // it is there still
         })
     }
 }
@@ -84,6 +88,7 @@ impl From<&UnitRecord> for Model {
             deleted_at: record.edition.deleted_at.map(Timestamp::as_millis),
             version: record.edition.version,
             updated_at: record.edition.updated_at.map(Timestamp::as_millis),
+            purge_requested_at: None,
         }
     }
 }

@@ -130,6 +130,7 @@ on_both_databases! {
         a_unit_that_comes_back_is_told_what_it_missed,
         a_preset_is_held_against_the_rules,
         a_purged_unit_leaves_nothing_but_its_audit,
+        a_unit_whose_purge_was_broken_off_does_not_come_back,
         a_purge_takes_a_site_with_its_rules,
         units_are_found_by_their_names;
 }

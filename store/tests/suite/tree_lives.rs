@@ -267,7 +267,48 @@ pub(crate) async fn a_purged_unit_leaves_nothing_but_its_audit(world: &World) {
     assert!(matches!(again, Err(StoreError::NotFound)));
     let actions: Vec<_> =
         done_to(world, org, gone.0).await.into_iter().map(|entry| entry.action).collect();
-    assert_eq!(actions, ["unit.purged", "unit.deleted", "unit.created"]);
+    assert_eq!(actions, ["unit.purged", "unit.purge_requested", "unit.deleted", "unit.created"]);
+    let purged = done_to(world, org, gone.0).await.remove(0);
+    let detail: serde_json::Value = serde_json::from_str(&purged.detail).unwrap();
+    assert_eq!(detail["removed"]["readings"], 5_200);
+    assert_eq!(detail["removed"]["alert_rules"], 1);
+    assert_eq!(detail["rules"][0]["layer"], json!({ "highLimit": 8_000 }), "{detail}");
+    assert_eq!(detail["policies"], json!([]));
+}
+
+pub(crate) async fn a_unit_whose_purge_was_broken_off_does_not_come_back(world: &World) {
+    let store = &world.store;
+    let (org, site, units) = world.units(1).await;
+    let unit = units[0].id;
+    // so many that the purge is under way for a while
+    for batch in 0..4 {
+        let at = |n: u32| NOON.plus_secs(batch * 5_000 + n);
+        let fresh = (0..5_000).map(|n| reading(unit, at(n), 4_000)).collect();
+        store.submit(UnitCommit { fresh, ..commit(org, site, unit) }).await.unwrap();
+    }
+    delete(world, org, unit).await;
+    let purge = store.purge_unit(org, unit, By::from(Actor::Hub).because(why()));
+    let is_under_way = async {
+        while world.count_readings(org, unit).await == 5_000
+            && done_to(world, org, unit.0).await.len() < 3
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    // the caller goes away, and takes the rest of the purge along
+    tokio::select! { done = purge => done.unwrap(), () = is_under_way => {} }
+    let log = done_to(world, org, unit.0).await;
+    if log[0].action == "unit.purged" {
+        return; // it was quicker than we were
+    }
+    assert_eq!((log[0].action.as_str(), &log[0].reason), ("unit.purge_requested", &why()));
+    let back = store.restore_unit(org, unit, Actor::Hub).await;
+    assert!(matches!(back, Err(StoreError::BeingPurged)), "{back:?}");
+    assert_eq!(done_to(world, org, unit.0).await.len(), log.len(), "nothing was brought back");
+    store.purge_unit(org, unit, Actor::Hub).await.unwrap();
+    let log = done_to(world, org, unit.0).await;
+    let asked = log.iter().filter(|entry| entry.action == "unit.purge_requested").count();
+    assert_eq!((log[0].action.as_str(), asked), ("unit.purged", 1));
 }
 
 async fn put_rule(world: &World, org: OrgId, unit: UnitId) {
@@ -316,6 +357,9 @@ pub(crate) async fn a_purge_takes_a_site_with_its_rules(world: &World) {
         assert!(before.get("secretHash").is_none() && purged.after.is_none());
     }
     assert!(store.api_key(org, wide).await.unwrap().is_some(), "of no site, it stays");
+    let purged = done_to(world, org, site.0).await.remove(0);
+    let detail: serde_json::Value = serde_json::from_str(&purged.detail).unwrap();
+    assert_eq!(detail["rules"][0]["layer"], json!({ "highLimit": 8_000 }), "{detail}");
     assert_eq!(all_pages(|page| store.sites(org, Life::Deleted, page)).await, []);
     assert_eq!(store.load_sites(&[site]).await.unwrap().len(), 0);
 }
