@@ -54,7 +54,7 @@ impl Drop for Held<'_> {
 /// Does what follows from a change that was just made: units know of it when this returns, frames are read meanwhile.
 /// What fails is done by a sweep.
 pub async fn at_once(hub: &Hub, org: OrgId, device: DeviceId) {
-    hub.places.forget(device).await;
+    hub.places.forget(org, device).await;
     let duties = match told(hub, org, device).await {
         Ok(duties) => duties,
         Err(error) => {
@@ -123,7 +123,7 @@ async fn noted(hub: &Hub, until: Timestamp, limit: u64) -> Vec<DeviceChore> {
 
 /// False if the sensor's frames are being read by somebody else at this moment.
 async fn carry_through(hub: &Hub, chore: DeviceChore) -> Result<bool, ApiError> {
-    hub.places.forget(chore.device).await;
+    hub.places.forget(chore.org, chore.device).await;
     match told(hub, chore.org, chore.device).await? {
         Some(duties) => read_kept(hub, &duties).await,
         None => Ok(true),

@@ -367,7 +367,7 @@ pub async fn purge(
 ) -> Result<StatusCode, ApiError> {
     caller.may(Deed::EditDevices)?;
     hub.store.purge_device(caller.org, id, caller.by()).await?;
-    hub.places.forget(id).await;
+    hub.places.forget(caller.org, id).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -21,7 +21,7 @@ use crate::{auth::IngestKey, http::error::ApiError};
 /// Units remembered, for so long, each for its own organization alone.
 const UNITS: u64 = 500_000;
 const UNITS_FOR: Duration = Duration::from_secs(60);
-/// Devices remembered, for so long: another hub on the database may assign them to another unit.
+/// Devices remembered, each for its own organization alone, for so long: another hub on the database may assign them to another unit.
 const DEVICES: u64 = 500_000;
 const DEVICES_FOR: Duration = Duration::from_secs(5);
 
@@ -40,7 +40,7 @@ pub struct Place {
 pub struct Places {
     store: Store,
     units: Cache<(OrgId, UnitId), SiteId>,
-    devices: Cache<DeviceId, Arc<Sensor>>,
+    devices: Cache<(OrgId, DeviceId), Arc<Sensor>>,
     by_eui: Cache<(OrgId, String), DeviceId>,
 }
 
@@ -65,8 +65,8 @@ impl Places {
     }
 
     /// Forgets a device that was changed.
-    pub async fn forget(&self, device: DeviceId) {
-        self.devices.invalidate(&device).await;
+    pub async fn forget(&self, org: OrgId, device: DeviceId) {
+        self.devices.invalidate(&(org, device)).await;
     }
 
     /// Forgets a unit that was deleted.
@@ -117,7 +117,7 @@ impl Places {
         let targets = || items.iter().flatten().map(|item| &item.target);
         let (mut ids, mut euis) = (Vec::new(), Vec::new());
         for id in targets().filter_map(|target| target.device).collect::<HashSet<_>>() {
-            match self.devices.get(&id).await {
+            match self.devices.get(&(org, id)).await {
                 Some(sensor) => known.put(sensor),
                 None => ids.push(id),
             }
@@ -136,7 +136,7 @@ impl Places {
             if let Some(eui) = &sensor.dev_eui {
                 self.by_eui.insert((org, eui.clone()), sensor.id).await;
             }
-            self.devices.insert(sensor.id, Arc::clone(&sensor)).await;
+            self.devices.insert((org, sensor.id), Arc::clone(&sensor)).await;
             known.put(sensor);
         }
         Ok(())
@@ -145,7 +145,7 @@ impl Places {
     /// The device of that radio identity, if it is remembered and has it still.
     async fn remembered(&self, org: OrgId, eui: &String) -> Option<Arc<Sensor>> {
         let id = self.by_eui.get(&(org, eui.clone())).await?;
-        let sensor = self.devices.get(&id).await?;
+        let sensor = self.devices.get(&(org, id)).await?;
         (sensor.dev_eui.as_ref() == Some(eui)).then_some(sensor)
     }
 
