@@ -50,7 +50,7 @@ pub const SETTINGS: &[Setting] = &[
         "database-connections",
         "HUB_DATABASE_CONNECTIONS",
         "16",
-        "At most so many connections to the database, 1 to 500",
+        "At most so many connections to the database for what is asked of one organization, 1 to 500; PostgreSQL has half as many more across organizations, and two that write readings",
     ),
     setting(
         "no-migrate",

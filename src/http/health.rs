@@ -117,7 +117,8 @@ fn unready(reason: &'static str) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, headers, Json(problem)).into_response()
 }
 
-/// Numbers for Prometheus. None of them names a tenant.
+/// Numbers for Prometheus, without sign-in. They are of the hub as a whole, all organizations together: none of them names
+/// one. `docs/API.md` says what that tells a stranger.
 #[utoipa::path(
     get,
     path = "/metrics",
