@@ -19,7 +19,22 @@ pub enum ChannelName {
     Unit(UnitId),
 }
 
+/// Makes the name of a kind's channel.
+type Make = fn(Uuid) -> ChannelName;
+
+/// Every kind there is, by its word: what is not here is no channel.
+const KINDS: [(&str, Make); 3] = [
+    ("org", |id| ChannelName::Organization(OrgId(id))),
+    ("site", |id| ChannelName::Site(SiteId(id))),
+    ("unit", |id| ChannelName::Unit(UnitId(id))),
+];
+
 impl ChannelName {
+    /// The words of all kinds of channel.
+    pub fn kinds() -> impl Iterator<Item = &'static str> {
+        KINDS.into_iter().map(|(kind, _)| kind)
+    }
+
     const fn parts(self) -> (&'static str, Uuid) {
         match self {
             Self::Organization(id) => ("org", id.0),
@@ -50,12 +65,8 @@ impl FromStr for ChannelName {
     fn from_str(text: &str) -> Result<Self, BadName> {
         let (kind, id) = text.split_once(':').ok_or(BadName)?;
         let uuid: Uuid = id.parse().map_err(|_| BadName)?;
-        let name = match kind {
-            "org" => Self::Organization(OrgId(uuid)),
-            "site" => Self::Site(SiteId(uuid)),
-            "unit" => Self::Unit(UnitId(uuid)),
-            _ => return Err(BadName),
-        };
+        let (_, make) = KINDS.into_iter().find(|(known, _)| *known == kind).ok_or(BadName)?;
+        let name = make(uuid);
         let mut buffer = Uuid::encode_buffer();
         let is_canonical = id == uuid.hyphenated().encode_lower(&mut buffer);
         if is_canonical { Ok(name) } else { Err(BadName) }
@@ -70,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_name_reads_as_it_is_written() {
-        for kind in ["org", "site", "unit"] {
+        assert_eq!(ChannelName::kinds().count(), 3);
+        for kind in ChannelName::kinds() {
             let text = format!("{kind}:{ID}");
             assert_eq!(text.parse::<ChannelName>().unwrap().to_string(), text);
         }
