@@ -278,29 +278,17 @@ pub(crate) async fn a_purged_unit_leaves_nothing_but_its_audit(world: &World) {
 
 pub(crate) async fn a_unit_whose_purge_was_broken_off_does_not_come_back(world: &World) {
     let store = &world.store;
-    let (org, site, units) = world.units(1).await;
-    let unit = units[0].id;
-    // so many that the purge is under way for a while
-    for batch in 0..4 {
-        let at = |n: u32| NOON.plus_secs(batch * 5_000 + n);
-        let fresh = (0..5_000).map(|n| reading(unit, at(n), 4_000)).collect();
-        store.submit(UnitCommit { fresh, ..commit(org, site, unit) }).await.unwrap();
-    }
-    delete(world, org, unit).await;
-    let purge = store.purge_unit(org, unit, By::from(Actor::Hub).because(why()));
-    let is_under_way = async {
-        while world.count_readings(org, unit).await == 5_000
-            && done_to(world, org, unit.0).await.len() < 3
-        {
-            tokio::task::yield_now().await;
+    let (org, site, units) = world.units(5).await;
+    let mut units = units.iter().map(|unit| unit.id);
+    // one that is not done before we look
+    let (unit, log) = loop {
+        let unit = units.next().expect("no purge was broken off");
+        break_off_a_purge(world, org, site, unit).await;
+        let log = done_to(world, org, unit.0).await;
+        if log[0].action != "unit.purged" {
+            break (unit, log);
         }
     };
-    // the caller goes away, and takes the rest of the purge along
-    tokio::select! { done = purge => done.unwrap(), () = is_under_way => {} }
-    let log = done_to(world, org, unit.0).await;
-    if log[0].action == "unit.purged" {
-        return; // it was quicker than we were
-    }
     assert_eq!((log[0].action.as_str(), &log[0].reason), ("unit.purge_requested", &why()));
     let back = store.restore_unit(org, unit, Actor::Hub).await;
     assert!(matches!(back, Err(StoreError::BeingPurged)), "{back:?}");
@@ -309,6 +297,19 @@ pub(crate) async fn a_unit_whose_purge_was_broken_off_does_not_come_back(world: 
     let log = done_to(world, org, unit.0).await;
     let asked = log.iter().filter(|entry| entry.action == "unit.purge_requested").count();
     assert_eq!((log[0].action.as_str(), asked), ("unit.purged", 1));
+}
+
+/// Begins to purge a deleted unit, and goes away while its readings go, which takes the rest of the purge along.
+async fn break_off_a_purge(world: &World, org: OrgId, site: SiteId, unit: UnitId) {
+    for batch in 0..4 {
+        let at = |n: u32| NOON.plus_secs(batch * 5_000 + n);
+        let fresh = (0..5_000).map(|n| reading(unit, at(n), 4_000)).collect();
+        world.store.submit(UnitCommit { fresh, ..commit(org, site, unit) }).await.unwrap();
+    }
+    delete(world, org, unit).await;
+    let purge = world.store.purge_unit(org, unit, By::from(Actor::Hub).because(why()));
+    let is_under_way = async { while done_to(world, org, unit.0).await.len() < 3 {} };
+    tokio::select! { done = purge => done.unwrap(), () = is_under_way => {} }
 }
 
 async fn put_rule(world: &World, org: OrgId, unit: UnitId) {

@@ -1,6 +1,9 @@
 //! Made, edited, deleted, restored, purged: each kind of thing in its turn.
 
-use hub_testkit::api::{Api, id};
+use hub_testkit::{
+    api::{Api, id},
+    rows::Rows,
+};
 use serde_json::{Value, json};
 
 use super::{act, delete, patch, reading, tag, unit_path};
@@ -121,6 +124,23 @@ async fn a_purge_takes_what_was_measured_and_a_restore_keeps_it() {
         let rules = api.list("/api/v1/alert-rules").await;
         assert!(rules.iter().all(|rule| rule["scopeId"] != unit.as_str()), "{rules:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_whose_purge_was_broken_off_can_only_be_purged() {
+    let story = Story::begin(crate::promises::Backend::Sqlite).await;
+    let api = &story.api;
+    let unit = story.unit("Fridge", json!({})).await;
+    delete(api, &unit_path(&unit)).await.expect(204);
+    // as a hub leaves it that ended in the middle
+    let url = format!("sqlite://{}", story.hub.data().join("hub.db").display());
+    let rows = Rows::open(&url).await.expect("the file is there");
+    let asked = format!("UPDATE units SET purge_requested_at = 1 WHERE id = {}", rows.id(&unit));
+    rows.run(&asked).await.expect("it is marked");
+    rows.close().await;
+    let refused = act(api, &format!("/api/v1/units/{unit}/restore")).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (409, "being_purged"));
+    act(api, &format!("/api/v1/units/{unit}/purge")).await.expect(204);
 }
 
 #[tokio::test(flavor = "multi_thread")]
