@@ -42,13 +42,7 @@ impl Caller {
     /// Somebody without any proof of who they are. Each comes from an address of their own, so that what one does
     /// wrong is not counted against another.
     pub(crate) fn nobody(base: &str, place: u8) -> Self {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .local_address(std::net::IpAddr::from(Ipv4Addr::new(127, 0, 1, place)))
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
-            .build()
-            .expect("a client can be made");
+        let client = client_at(Ipv4Addr::new(127, 0, 1, place));
         let base = base.to_owned();
         Self {
             name: "nobody",
@@ -59,6 +53,14 @@ impl Caller {
             client,
             base,
         }
+    }
+
+    /// The same one at another address, of so many, whose connection is made.
+    pub(crate) async fn moved(&self, number: usize) -> Self {
+        let [high, low] = u16::try_from(number).expect("few addresses").to_be_bytes();
+        let moved = Self { client: client_at(Ipv4Addr::new(127, 1, high, low)), ..self.clone() };
+        moved.ask(&Asked::get("/health/live")).await;
+        moved
     }
 
     /// Asks.
@@ -90,6 +92,16 @@ impl Caller {
         let bytes = response.bytes().await.unwrap_or_else(|error| panic!("{asked:?}: {error}"));
         Heard { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() }
     }
+}
+
+fn client_at(address: Ipv4Addr) -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .local_address(std::net::IpAddr::from(address))
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(60))
+        .build()
+        .expect("a client can be made")
 }
 
 impl Asked {

@@ -13,6 +13,9 @@ use crate::{
     world::{Needles, World},
 };
 
+/// A cursor so long names something; a shorter one is a number within what the path names.
+const NAMES: usize = 16;
+
 /// So many are asked at a time.
 const AT_ONCE: usize = 8;
 
@@ -94,7 +97,7 @@ pub(crate) fn kinds(world: &World, operation: &Operation) -> Vec<Kind> {
     if operation.takes("header", "X-Organization-Id") {
         kinds.push(Kind::Organization);
     }
-    if world.theirs.cursors.contains_key(&operation.id) {
+    if world.theirs.cursors.get(&operation.id).is_some_and(|cursor| cursor.len() >= NAMES) {
         kinds.push(Kind::Cursor);
     }
     if operation.creates && samples::of(operation).not_done.is_none() {
@@ -186,7 +189,7 @@ impl Trial<'_> {
     }
 
     /// The request with the other's object and its id, and the one with an object of nothing and its id.
-    fn pair(&self, world: &World) -> ((Asked, String), Option<(Asked, String)>) {
+    pub(crate) fn pair(&self, world: &World) -> ((Asked, String), Option<(Asked, String)>) {
         let nothing = Uuid::now_v7().to_string();
         let own = world.ours.own(self.operation);
         let with = |name, value: &str| {

@@ -63,12 +63,20 @@ async fn nothing_is_told_or_changed(prepared: &Prepared) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_answer_for_the_other_organizations_things_takes_as_long_as_that_for_nothing() {
-    let prepared = world::on_sqlite().await;
-    let _machine = MACHINE.acquire().await.unwrap();
+async fn an_answer_for_the_others_things_takes_as_long_as_one_for_nothing_on_sqlite() {
+    time_tells_nothing(world::on_sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_for_the_others_things_takes_as_long_as_one_for_nothing_on_postgres() {
+    time_tells_nothing(world::on_postgres().await).await;
+}
+
+async fn time_tells_nothing(prepared: &Prepared) {
+    let _machine = MACHINE.acquire().await.expect("never closed");
     let running = prepared.start(None).await;
-    let owner = prepared.world.ours.caller("owner", &running.hub.url(), 2);
-    let findings = timing::findings(&prepared.world, &owner).await;
+    let callers = prepared.world.ours.callers(&running.hub.url());
+    let findings = timing::findings(&prepared.world, &callers).await;
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
 
