@@ -58,6 +58,12 @@ pub(crate) const OF_OPERATORS: &[&str] = &[
     "endImpersonation",
 ];
 
+/// Operations that give pages and gave no second one to the owner, with the reason.
+pub(crate) const ONE_PAGE: &[(&str, &str)] = &[
+    ("listPlatformOrganizations", "the owner is no operator: there is no such thing"),
+    ("listImpersonations", "the owner is no operator: there is no such thing"),
+];
+
 /// One good request of each operation; more than one where they name different things.
 pub(crate) const SAMPLES: &[Sample] = &[
     // of the hub

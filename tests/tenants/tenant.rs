@@ -16,7 +16,7 @@ use crate::{
     asking::{Asked, Caller, Heard},
     document::Operation,
     samples,
-    table::KINDS,
+    table::{KINDS, ONE_PAGE},
 };
 
 static COUNTER: AtomicU32 = AtomicU32::new(1);
@@ -92,6 +92,7 @@ impl Tenant {
         let owner = tenant.caller("owner", &hub.url(), 1);
         tenant.make_things(&owner, operations).await;
         tenant.take_readings(&owner).await;
+        tenant.make_seconds(&owner).await;
         tenant.take_cursors(&owner, operations).await;
         Ok(tenant)
     }
@@ -209,6 +210,7 @@ impl Tenant {
             json!({ "scope": "unit", "scopeId": self.thing("unit_b"), "rule": { "highLimit": 8 } });
         must(owner, "POST", "/api/v1/alert-rules", Some(rule)).await;
         let readings = json!({ "readings": [
+            reading("unit", 4.0, ago(45)), // so that its history has two parts
             reading("unit", self.temperature, ago(30)),
             reading("unit_b", self.temperature, ago(30)),
         ]});
@@ -223,7 +225,8 @@ impl Tenant {
         self.things.insert("spare_eui".to_owned(), spare.clone());
         let typed = format!("abcdef{:010x}", COUNTER.fetch_add(1, Ordering::Relaxed));
         self.things.insert("typed_eui".to_owned(), typed.clone());
-        let euis = [self.thing("device_eui").to_owned(), unclaimed, spare, typed];
+        let its = || self.thing("device_eui").to_owned();
+        let euis = [its(), its(), unclaimed, spare, typed];
         for (count, eui) in (1..).zip(euis) {
             let mut frame =
                 Asked::get(format!("/api/integrations/ttn/{}", self.thing("ttn_connection")));
@@ -238,7 +241,38 @@ impl Tenant {
         }
     }
 
+    /// One more of what there is one of: what comes in pages has two.
+    async fn make_seconds(&self, owner: &Caller) {
+        let unit = format!("/api/v1/units/{}", self.thing("unit"));
+        for (open, at) in [(true, ago(20)), (false, ago(10))] {
+            let said = json!({ "open": open, "recordedAt": at });
+            must(owner, "POST", &format!("{unit}/door-events"), Some(said)).await;
+        }
+        let site = format!("/api/v1/sites/{}", self.thing("site"));
+        let rule = format!("/api/v1/alert-rules/{}", self.thing("alert_rule"));
+        let edits = [
+            (site, json!({ "name": self.word("name") })),
+            (rule, json!({ "rule": { "highLimit": 9 } })),
+        ];
+        for (place, edit) in edits {
+            let edit = Asked {
+                method: "PATCH".into(),
+                body: Some(edit),
+                headers: vec![("If-Match", "*".to_owned())],
+                ..Asked::get(place)
+            };
+            let heard = owner.ask(&edit).await;
+            assert!(heard.is_good(), "{}: {} {}", edit.place, heard.status, heard.text);
+        }
+        let place = format!("/api/v1/devices/{}/assignments", self.thing("device"));
+        for (unit, at) in [("unit_b", ago(9)), ("unit", ago(6))] {
+            let moved = json!({ "unitId": self.thing(unit), "from": at });
+            must(owner, "POST", &place, Some(moved)).await;
+        }
+    }
+
     async fn take_cursors(&mut self, owner: &Caller, operations: &[Operation]) {
+        let mut without = Vec::new();
         for operation in operations.iter().filter(|operation| operation.takes("query", "cursor")) {
             let asked = self.own(operation);
             let join = if asked.place.contains('?') { '&' } else { '?' };
@@ -246,8 +280,15 @@ impl Tenant {
             let heard = owner.ask(&Asked { place, ..asked }).await;
             if let Some(cursor) = heard.json()["nextCursor"].as_str() {
                 self.cursors.insert(operation.id.clone(), cursor.to_owned());
+            } else if !ONE_PAGE.iter().any(|(id, _)| *id == operation.id) {
+                without.push(format!("{}: {} {}", operation.id, heard.status, heard.text));
             }
         }
+        assert!(
+            without.is_empty(),
+            "one page only, so no cursor is tried:\n{}",
+            without.join("\n")
+        );
     }
 
     /// The sample of an operation with this organization's own objects.
