@@ -176,7 +176,12 @@ impl Needles {
 
     /// What of it is in an answer.
     pub(crate) fn found_in(&self, heard: &Heard) -> Option<String> {
-        let text = heard.all().to_lowercase();
+        self.in_text(&heard.all())
+    }
+
+    /// What of it is in a text.
+    pub(crate) fn in_text(&self, text: &str) -> Option<String> {
+        let text = text.to_lowercase();
         let word = self.words.iter().find(|word| text.contains(word.as_str())).cloned();
         word.or_else(|| rows::ids_in(&text).intersection(&self.ids).next().cloned())
     }
