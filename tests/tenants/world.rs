@@ -144,6 +144,12 @@ async fn prepare(database: Option<String>) -> anyhow::Result<Prepared> {
         (expired.get("/api/v1/me").await.status == 401).then_some(())
     })
     .await;
+    // what changes of sensors leave to be done is done: later the hub would do it between two looks at the rows
+    wait::until("chores to be carried through", Duration::from_secs(90), || async {
+        let left = rows.texts("SELECT CAST(count(*) AS TEXT) FROM device_chores").await.ok()?;
+        (left == ["0"]).then_some(())
+    })
+    .await;
     brief.terminate().await?;
     rows.close().await;
     let origin = match &database {
