@@ -1,6 +1,10 @@
 //! Devices: the sensors of units.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::{FromRequestParts, Path, State},
+    http::{StatusCode, request::Parts},
+};
 use hub_domain::{DeviceId, UnitId};
 use hub_store::{
     StoreError,
@@ -369,6 +373,19 @@ pub async fn purge(
     hub.store.purge_device(caller.org, id, caller.by()).await?;
     hub.places.forget(caller.org, id).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The radio identity in a path, as it is stored. What is none is as one of nothing: 404.
+#[derive(Clone, Debug)]
+pub struct Eui(pub String);
+
+impl FromRequestParts<Hub> for Eui {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, ApiError> {
+        let text = Path::<String>::from_request_parts(parts, hub).await;
+        text.ok().and_then(|Path(text)| dev_eui(&text)).map(Self).ok_or(ApiError::NotFound)
+    }
 }
 
 /// A radio identity as it is stored: 16 hex digits in upper case. `None` for anything else.

@@ -25,7 +25,7 @@ use std::sync::{Arc, LazyLock};
 use axum::{
     Router,
     body::Bytes,
-    extract::Path,
+    extract::{Path, rejection::PathRejection},
     http::header::{CONTENT_ENCODING, CONTENT_TYPE},
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -198,7 +198,12 @@ pub fn page() -> Router<Hub> {
     Router::new()
         .route("/api/docs", get(|| async { Redirect::permanent("/api/docs/") }))
         .route("/api/docs/", get(|| async { file("") }))
-        .route("/api/docs/{*file}", get(|Path(name): Path<String>| async move { file(&name) }))
+        .route("/api/docs/{*file}", get(named))
+}
+
+/// What is no text is no file's name.
+async fn named(name: Result<Path<String>, PathRejection>) -> Response {
+    name.map_or_else(|_| ApiError::NotFound.into_response(), |Path(name)| file(&name))
 }
 
 fn file(name: &str) -> Response {

@@ -1,10 +1,6 @@
 //! Unclaimed devices: radio sensors that were heard and belong to nobody yet.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use hub_domain::UnitId;
 use hub_store::{
     StoreError,
@@ -21,7 +17,7 @@ use super::{
     assignments::since,
     body,
     created::Created,
-    devices::{DeviceOut, dev_eui, model_is_good},
+    devices::{DeviceOut, Eui, model_is_good},
     error::ApiError,
     openapi::InOrganization,
     schemas,
@@ -76,8 +72,8 @@ pub struct ClaimIn {
 #[into_params(parameter_in = Path)]
 pub struct ByEui {
     /// The sensor's radio identity.
-    #[expect(dead_code, reason = "the handlers read the path; this is for the document")]
-    #[param(rename = "devEui", required = true, schema_with = schemas::dev_eui)]
+    #[expect(dead_code, reason = "its extractor reads the path; this is for the document")]
+    #[param(rename = "devEui", pattern = "^[0-9A-Fa-f]{16}$")]
     dev_eui: String,
 }
 
@@ -135,11 +131,10 @@ pub async fn list(
 pub async fn claim(
     State(hub): State<Hub>,
     caller: Caller,
-    Path(eui): Path<String>,
+    Eui(eui): Eui,
     body::Json(asked): body::Json<ClaimIn>,
 ) -> Result<Created<DeviceOut>, ApiError> {
     caller.may(Deed::EditDevices)?;
-    let eui = dev_eui(&eui).ok_or(ApiError::NotFound)?;
     asked::all_good([asked::name("/name", &asked.name), model_is_good(asked.model.as_deref())])?;
     let unit: Option<UnitId> =
         asked.unit_id.as_deref().map(|unit| reference("/unitId", unit)).transpose()?;
@@ -179,10 +174,9 @@ async fn lacking(hub: &Hub, caller: &Caller, unit: UnitId) -> Result<ApiError, A
 pub async fn forget(
     State(hub): State<Hub>,
     caller: Caller,
-    Path(eui): Path<String>,
+    Eui(eui): Eui,
 ) -> Result<StatusCode, ApiError> {
     caller.may(Deed::EditDevices)?;
-    let eui = dev_eui(&eui).ok_or(ApiError::NotFound)?;
     hub.store.forget_unclaimed(caller.org, &eui, caller.by()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

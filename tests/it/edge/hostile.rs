@@ -1,4 +1,5 @@
 use reqwest::{Method, header};
+use serde_json::json;
 
 use super::hub;
 
@@ -13,6 +14,7 @@ async fn odd_ids_queries_and_methods_are_clear_refusals() {
         ("/api/v1/sites/019a000000007000800000000000000001", 404),
         ("/api/v1/sites/019a0000-0000-7000-8000-000000000001", 404),
         ("/api/v1/nothing", 404),
+        ("/api/docs/%ff", 404),
         ("/api/v1/sites?limit=0", 400),
         ("/api/v1/sites?limit=201", 400),
         ("/api/v1/sites?limit=1&limit=2", 400),
@@ -26,6 +28,16 @@ async fn odd_ids_queries_and_methods_are_clear_refusals() {
         let answer = api.get(path).await;
         assert_eq!(answer.status.as_u16(), expected, "{path}: {}", answer.body);
         assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json", "{path}");
+    }
+    for odd in ["%ff", "%00", "xyz", "0011223344556677"] {
+        let path = format!("/api/v1/unclaimed-devices/{odd}");
+        let claim =
+            api.request(Method::POST, &format!("{path}/claim")).json(&json!({ "name": "Probe" }));
+        for request in [api.request(Method::DELETE, &path), claim] {
+            let answer = api.send(request).await.unwrap();
+            assert_eq!((answer.status.as_u16(), answer.code()), (404, "not_found"), "{path}");
+            assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json", "{path}");
+        }
     }
     for method in ["PUT", "PATCH", "BREW"] {
         let request = api.request(Method::from_bytes(method.as_bytes()).unwrap(), "/api/v1/sites");
