@@ -153,6 +153,8 @@ pub enum ApiError {
     Repeated,
     /// The key of another request.
     KeyReused,
+    /// What the request made when it was done before was deleted since.
+    DeletedSince,
     /// Something else is there under the same identity.
     Conflicting,
     /// The site wants to be told what was done.
@@ -261,6 +263,7 @@ impl ApiError {
             Self::NotOpen => (S::CONFLICT, "not_open", "Not open", said("the invitation was accepted or revoked")),
             Self::Repeated => (S::CONFLICT, "repeated", "Done before", said("a request with this Idempotency-Key was done before")),
             Self::KeyReused => (S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Key of another request", said("this Idempotency-Key was used for another request")),
+            Self::DeletedSince => (S::CONFLICT, "deleted_since", "Deleted since", said("this request was done before, and what it made was deleted since")),
             Self::Conflicting => (S::CONFLICT, "conflicting", "Conflicting", said("something else was recorded under the same identity")),
             Self::CorrectiveActionRequired => (S::UNPROCESSABLE_ENTITY, "corrective_action_required", "Corrective action needed", said("alerts of this site are resolved with a corrective action; say what was done in correctiveAction")),
             Self::Window(why) => (S::CONFLICT, why.code(), "Not now", said(why.sentence())),

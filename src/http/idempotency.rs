@@ -7,6 +7,7 @@
 //!
 //! The key is kept in the transaction that makes the object, so there is no moment at which one is durable without the
 //! other. The answer to a repetition shows the object as it is now; a secret that was shown once is not shown again.
+//! One that was deleted since is said to be so: it is not made again.
 
 use axum::{
     Router,
@@ -94,13 +95,15 @@ pub async fn around(
     let mark = RequestKey { caller: caller.id(), key: key.clone(), fingerprint };
     parts.extensions.insert(caller.clone().once(mark));
     let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
-    if response.extensions().get::<Repeated>().is_none() {
+    // the same request, at the same time: the other one was first, and this one met its key, or what it had made
+    let is_repeated = response.extensions().get::<Repeated>().is_some();
+    if !is_repeated && !matches!(response.status(), StatusCode::CONFLICT | StatusCode::NOT_FOUND) {
         return Ok(response);
     }
-    // the same request, at the same time: the other one was first
     match hub.store.made_by(caller.org, caller.id(), &key).await? {
         Some(made) => replayer.replay(original, &made).await,
-        None => Err(ApiError::Unavailable),
+        None if is_repeated => Err(ApiError::Unavailable),
+        None => Ok(response),
     }
 }
 
@@ -124,6 +127,10 @@ struct Original {
 #[derive(Clone, Copy, Debug)]
 pub struct Repeated;
 
+/// Marks the read of what a repeated request made, for objects that can be shown when they were deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Replaying;
+
 impl Replayer {
     async fn replay(&self, asked: Original, made: &Made) -> Result<Response, ApiError> {
         if made.fingerprint != asked.fingerprint {
@@ -141,10 +148,14 @@ impl Replayer {
         *read.headers_mut() = asked.headers;
         read.headers_mut().remove(KEY_HEADER);
         read.extensions_mut().insert(asked.caller); // is counted already
+        read.extensions_mut().insert(Replaying);
         if let Some(peer) = asked.peer {
             read.extensions_mut().insert(peer);
         }
         let mut response = self.routes.clone().oneshot(read).await.into_response();
+        if response.status() == StatusCode::NOT_FOUND {
+            response = ApiError::DeletedSince.into_response();
+        }
         if response.status() == StatusCode::OK {
             if made.is_new {
                 *response.status_mut() = StatusCode::CREATED;

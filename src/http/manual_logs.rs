@@ -3,7 +3,7 @@
 mod taken;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::{StatusCode, header::LOCATION},
     response::{IntoResponse, Response},
@@ -27,6 +27,7 @@ use super::{
     body,
     edition::{self, EditionOut, IfMatch, Tagged},
     error::ApiError,
+    idempotency::Replaying,
     openapi::{ById, InOrganization},
     schemas,
 };
@@ -259,9 +260,11 @@ pub async fn get(
     State(hub): State<Hub>,
     caller: Caller,
     Id(id): Id<Uuid>,
+    replaying: Option<Extension<Replaying>>,
 ) -> Result<Tagged<ManualLogOut>, ApiError> {
     caller.may(Deed::Read)?;
-    find(&hub, &caller, id).await
+    let life = replaying.is_none().then_some(Life::Present); // who sends a log again is shown it though it was voided
+    found(hub.store.manual_log(caller.scope(), id, life).await?)
 }
 
 /// Puts other words to a log. What was read stays.
@@ -347,8 +350,11 @@ pub async fn restore(
 }
 
 async fn find(hub: &Hub, caller: &Caller, id: Uuid) -> Result<Tagged<ManualLogOut>, ApiError> {
-    let life = Some(Life::Present);
-    let log = hub.store.manual_log(caller.scope(), id, life).await?.ok_or(ApiError::NotFound)?;
+    found(hub.store.manual_log(caller.scope(), id, Some(Life::Present)).await?)
+}
+
+fn found(log: Option<ManualLog>) -> Result<Tagged<ManualLogOut>, ApiError> {
+    let log = log.ok_or(ApiError::NotFound)?;
     Ok(Tagged { version: log.edition.version, object: log.into() })
 }
 

@@ -109,3 +109,26 @@ async fn a_claim_may_begin_later_and_a_sensor_may_be_forgotten() {
         assert_history(&readings, 22);
     }
 }
+
+/// The sensor is registered and the key is kept at once, so whoever loses the race meets the first, the key or both.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_claims_at_once_under_one_key_are_one() {
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        let (api, network) = (&story.api, Network::of(&story).await);
+        for round in 0..15 {
+            let eui = format!("A84041000181{round:04X}");
+            network.send(&eui, 1, ago(600), 4.0).await;
+            let claim = || async {
+                let path = format!("/api/v1/unclaimed-devices/{eui}/claim");
+                let request = api.request(Method::POST, &path).header("Idempotency-Key", &eui);
+                api.send(request.json(&json!({ "name": "Probe" }))).await.expect("the hub answers")
+            };
+            let (one, other) = tokio::join!(claim(), claim());
+            let what = format!("{backend:?}: {} {}", one.body, other.body);
+            assert_eq!((one.status.as_u16(), other.status.as_u16()), (201, 201), "{what}");
+            assert_eq!(one.body["id"], other.body["id"], "{what}");
+        }
+        assert_eq!(api.list("/api/v1/devices").await.len(), 15, "{backend:?}");
+    }
+}

@@ -8,7 +8,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{act, delete};
-use crate::promises::{BACKENDS, Backend, Story};
+use crate::{
+    edge::ago,
+    promises::{BACKENDS, Backend, Story},
+};
 
 async fn keyed(api: &Api, path: &str, key: &str, body: &Value) -> Answer {
     let request = api.request(Method::POST, path).header("Idempotency-Key", key);
@@ -90,5 +93,59 @@ async fn a_request_with_a_key_counts_once() {
         let site = json!({ "name": key, "timezone": "UTC" });
         let answer = keyed(&api, "/api/v1/sites", key, &site).await;
         assert_eq!(answer.status, 201, "{key}: {}", answer.body);
+    }
+}
+
+/// What must be there once only is met before the key is.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_at_once_under_one_key_are_one_though_they_name_what_is_unique() {
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        let api = &story.api;
+        for round in 0..15 {
+            let eui = format!("A84041000181{round:04X}");
+            let device = json!({ "name": "Probe", "devEui": eui });
+            let gateway = json!({ "name": "Roof", "gatewayEui": eui, "siteId": story.site });
+            for (path, body) in [("/api/v1/devices", device), ("/api/v1/gateways", gateway)] {
+                let key = format!("{path} {round}");
+                let (one, other) =
+                    tokio::join!(keyed(api, path, &key, &body), keyed(api, path, &key, &body));
+                let what = format!("{backend:?} {path}: {} {}", one.body, other.body);
+                assert_eq!((one.status.as_u16(), other.status.as_u16()), (201, 201), "{what}");
+                assert_eq!(one.body["id"], other.body["id"], "{what}");
+                assert_ne!(is_replayed(&one), is_replayed(&other), "{what}");
+                let without = api.post(path, &body).await;
+                assert_eq!((without.status.as_u16(), without.code()), (409, "taken"), "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_since_is_not_made_again_and_a_voided_log_is_shown() {
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        let (api, unit) = (&story.api, story.unit("Fridge", json!({})).await);
+        let path = "/api/v1/sites";
+        let body = json!({ "name": "Bar", "timezone": "Europe/Berlin" });
+        let made = keyed(api, path, "site", &body).await.expect(201);
+        assert_eq!(delete(api, &format!("{path}/{}", id(&made))).await.status, 204);
+        let again = keyed(api, path, "site", &body).await;
+        assert_eq!((again.status.as_u16(), again.code()), (409, "deleted_since"), "{backend:?}");
+        assert!(is_replayed(&again), "{backend:?}");
+        assert_eq!(api.list(path).await.len(), 1, "{backend:?}: it is not made again");
+
+        let path = "/api/v1/manual-logs";
+        let at = ago(60);
+        let body = json!({ "unitId": unit, "temperature": 4, "recordedAt": at });
+        let made = keyed(api, path, "log", &body).await.expect(201);
+        let place = format!("{path}/{}", id(&made));
+        assert_eq!(delete(api, &place).await.status, 204);
+        let again = keyed(api, path, "log", &body).await;
+        assert!(is_replayed(&again), "{backend:?}");
+        let again = again.expect(201);
+        assert_eq!(again["id"], made["id"], "{backend:?}");
+        assert!(again["deletedAt"].is_string(), "{backend:?}: {again}");
+        assert_eq!(api.get(&place).await.status, 404, "{backend:?}: as ever");
     }
 }
