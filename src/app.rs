@@ -24,7 +24,6 @@ use crate::{
     auth::{
         Attempts, IngestKeys, Inspectors, Passwords, Rates, SignIns, Signer, Verifier,
         issuers::KeySet,
-        keys::KeyRates,
         tokens::{Issuer, own_issuer},
     },
     clock::{SystemClock, unix_nanos},
@@ -325,9 +324,8 @@ async fn start_hub(
         SocketSettings { origins: settings.socket_origins.clone(), ..SocketSettings::default() };
     let realtime = Realtime::start(Arc::new(access), channels.clone(), sockets, Arc::clone(&clock));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let rates = KeyRates { requests: settings.key_requests, readings: settings.key_readings };
     Ok(Hub(Arc::new(Parts {
-        keys: IngestKeys::new(store.clone(), rates),
+        keys: IngestKeys::new(store.clone(), settings.each_sender, settings.senders_together),
         inspectors: Inspectors::new(store.clone()),
         rates: Rates::new(settings.shares),
         gateways: Sightings::default(),

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 pub use self::table::{SETTINGS, Setting};
 use crate::{
-    auth::{rates::Shares, tokens::OWN_ISSUER},
+    auth::{keys::SenderRates, rates::Shares, tokens::OWN_ISSUER},
     ws::Origins,
 };
 
@@ -108,10 +108,10 @@ pub struct Settings {
     pub max_connections: usize,
     /// How often people may ask.
     pub shares: Shares,
-    /// Requests a second of one key.
-    pub key_requests: NonZeroU32,
-    /// Readings a second of one key.
-    pub key_readings: NonZeroU32,
+    /// How often one key or connection may send, and how much.
+    pub each_sender: SenderRates,
+    /// The same for all keys and connections of an organization together.
+    pub senders_together: SenderRates,
 }
 
 impl Args for SettingArgs {
@@ -201,8 +201,14 @@ impl SettingArgs {
                 caller: self.rate("caller-requests")?,
                 organization: self.rate("organization-requests")?,
             },
-            key_requests: self.rate("key-requests")?,
-            key_readings: self.rate("key-readings")?,
+            each_sender: SenderRates {
+                requests: self.rate("key-requests")?,
+                readings: self.rate("key-readings")?,
+            },
+            senders_together: SenderRates {
+                requests: self.rate("organization-sends")?,
+                readings: self.rate("organization-readings")?,
+            },
         })
     }
 

@@ -81,13 +81,24 @@ impl Default for FreshKey {
     }
 }
 
-/// The rates that each key, and each connection of a webhook, may use.
+/// The rates of senders: of each key or connection of a webhook, or of all that an organization has.
 #[derive(Clone, Copy, Debug)]
-pub struct KeyRates {
+pub struct SenderRates {
     /// Requests a second.
     pub requests: NonZeroU32,
     /// Readings a second.
     pub readings: NonZeroU32,
+}
+
+impl SenderRates {
+    fn of_requests<K: Hash + Eq + Clone>(self) -> Limiter<K> {
+        RateLimiter::dashmap(Quota::per_second(self.requests))
+    }
+
+    fn of_readings<K: Hash + Eq + Clone>(self) -> Limiter<K> {
+        let burst = NonZeroU32::new(5_000).map_or(self.readings, |batch| self.readings.max(batch));
+        RateLimiter::dashmap(Quota::per_second(self.readings).allow_burst(burst))
+    }
 }
 
 type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
@@ -101,6 +112,8 @@ pub struct IngestKeys {
     requests: Limiter<KeyId>,
     readings: Limiter<KeyId>,
     webhooks: Limiter<Uuid>,
+    org_requests: Limiter<OrgId>,
+    org_readings: Limiter<OrgId>,
 }
 
 #[derive(Debug)]
@@ -121,29 +134,28 @@ impl KnownKey {
 }
 
 impl IngestKeys {
-    /// Keys of this store, each with these rates.
+    /// Keys of this store, with the rates of each and those of an organization's together.
     #[must_use]
-    pub fn new(store: Store, rates: KeyRates) -> Self {
-        let burst =
-            NonZeroU32::new(5_000).map_or(rates.readings, |batch| rates.readings.max(batch));
-        let readings = Quota::per_second(rates.readings).allow_burst(burst);
+    pub fn new(store: Store, each: SenderRates, together: SenderRates) -> Self {
         Self {
             store,
             known: Cache::builder().max_capacity(100_000).time_to_live(BELIEVED).build(),
             wrong: Attempts::new(WRONG_KEYS_A_MINUTE, Duration::from_secs(60)),
-            requests: RateLimiter::dashmap(Quota::per_second(rates.requests)),
-            readings: RateLimiter::dashmap(readings),
-            webhooks: RateLimiter::dashmap(Quota::per_second(rates.requests)),
+            requests: each.of_requests(),
+            readings: each.of_readings(),
+            webhooks: each.of_requests(),
+            org_requests: together.of_requests(),
+            org_readings: together.of_readings(),
         }
     }
 
-    /// What the key in `text` may do, and counts one request of it.
+    /// What the key in `text` may do, and counts one request of it and of its organization.
     ///
     /// Every wrong key, whether malformed, unknown or revoked, gets the same answer.
     ///
     /// # Errors
-    /// 401 for a wrong key, 429 past its rate or after too many wrong keys of that address, 503 when keys cannot be
-    /// looked up.
+    /// 401 for a wrong key, 429 past its rate or its organization's or after too many wrong keys of that address, 503 when
+    /// keys cannot be looked up.
     pub async fn admit(
         &self,
         text: Option<&str>,
@@ -156,27 +168,30 @@ impl IngestKeys {
         };
         let record = &known.record;
         check(&self.requests, record.id, NonZeroU32::MIN)?;
+        check(&self.org_requests, record.org, NonZeroU32::MIN)?;
         self.touch(&known, now);
         Ok(IngestKey { id: record.id, org: record.org, site: record.site })
     }
 
-    /// Counts `readings` of a key.
+    /// Counts `readings` of a key and of its organization.
     ///
     /// # Errors
-    /// 429 past its rate.
-    pub fn admit_readings(&self, key: KeyId, readings: usize) -> Result<(), ApiError> {
-        match u32::try_from(readings).ok().and_then(NonZeroU32::new) {
-            Some(readings) => check(&self.readings, key, readings),
-            None => Ok(()),
-        }
+    /// 429 past either's rate.
+    pub fn admit_readings(&self, key: IngestKey, readings: usize) -> Result<(), ApiError> {
+        let Some(readings) = u32::try_from(readings).ok().and_then(NonZeroU32::new) else {
+            return Ok(());
+        };
+        check(&self.readings, key.id, readings)?;
+        check(&self.org_readings, key.org, readings)
     }
 
-    /// Counts one request of a webhook's connection.
+    /// Counts one request of a webhook's connection and of its organization.
     ///
     /// # Errors
-    /// 429 past its rate.
-    pub fn admit_webhook(&self, connection: Uuid) -> Result<(), ApiError> {
-        check(&self.webhooks, connection, NonZeroU32::MIN)
+    /// 429 past either's rate.
+    pub fn admit_webhook(&self, connection: Uuid, org: OrgId) -> Result<(), ApiError> {
+        check(&self.webhooks, connection, NonZeroU32::MIN)?;
+        check(&self.org_requests, org, NonZeroU32::MIN)
     }
 
     /// Forgets what was believed of a key: it was made or revoked just now.
@@ -184,8 +199,10 @@ impl IngestKeys {
         self.known.invalidate(&key).await;
     }
 
-    /// Lets go of the rates of keys that have not been used for a while.
+    /// Lets go of the rates of senders that have not been there for a while.
     pub fn shed(&self) {
+        self.org_requests.retain_recent();
+        self.org_readings.retain_recent();
         self.requests.retain_recent();
         self.readings.retain_recent();
         self.webhooks.retain_recent();

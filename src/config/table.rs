@@ -131,4 +131,16 @@ pub const SETTINGS: &[Setting] = &[
         "1000000",
         "At most so many readings a second of one key",
     ),
+    setting(
+        "organization-sends",
+        "HUB_ORGANIZATION_SENDS",
+        "10000",
+        "At most so many requests a second of all keys and connections of one organization together",
+    ),
+    setting(
+        "organization-readings",
+        "HUB_ORGANIZATION_READINGS",
+        "5000000",
+        "At most so many readings a second of all keys of one organization together",
+    ),
 ];

@@ -35,7 +35,7 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// Takes in a webhook: an uplink is kept and read, everything else is passed over.
 ///
 /// # Errors
-/// 401 without the connection's secret, 429 past its rate, 400, 413, 415, 422 for a body that is none of the
+/// 401 without the connection's secret, 429 past its rate or its organization's, 400, 413, 415, 422 for a body that is none of the
 /// network's, 503 when it could not be stored.
 pub async fn webhook(
     State(hub): State<Hub>,
@@ -45,7 +45,7 @@ pub async fn webhook(
 ) -> Result<StatusCode, ApiError> {
     let (parts, body) = request.into_parts();
     let connection = admit(&hub, peer, id, &parts.headers).await?;
-    hub.keys.admit_webhook(connection.id)?;
+    hub.keys.admit_webhook(connection.id, connection.org)?;
     if bodies::media_type(&parts.headers).as_deref() != Some("application/json") {
         return Err(ApiError::UnsupportedMediaType("application/json"));
     }

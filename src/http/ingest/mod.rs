@@ -71,7 +71,7 @@ pub fn routes() -> OpenApiRouter<Hub> {
 /// Takes readings in. Answers once they are durable and judged.
 ///
 /// # Errors
-/// 400, 413, 415, 422 for a bad envelope, 401 for a bad key, 429 past the key's rate, 503 when part of them could
+/// 400, 413, 415, 422 for a bad envelope, 401 for a bad key, 429 past the key's rate or its organization's, 503 when part of them could
 /// not be stored: it is safe to send all of them again.
 #[utoipa::path(
     post,
@@ -96,7 +96,7 @@ pub async fn post(
     let kind = Kind::of(&parts.headers)?;
     let bytes = body::read(&parts.headers, body, body::INGEST_LIMIT).await?;
     let items = items(&parts.headers, kind, bytes).await?;
-    hub.keys.admit_readings(key.id, items.len())?;
+    hub.keys.admit_readings(key, items.len())?;
     take_in(&hub, key, items).await.map(Json)
 }
 

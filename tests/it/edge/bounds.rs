@@ -9,7 +9,7 @@ use reqwest::{Method, header};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
-use super::hub;
+use super::{ago, hub};
 
 /// A connection's client and its path.
 async fn connection(api: &Api) -> (Api, String) {
@@ -56,6 +56,62 @@ async fn a_webhook_has_a_size_and_a_rate() {
     let tired = answers.iter().find(|answer| answer.status == 429).expect("the rate is spent");
     assert!(tired.headers.contains_key(header::RETRY_AFTER));
     assert_eq!(tired.code(), "too_many_requests");
+}
+
+/// Senders of one organization, be they keys or connections, have one share together.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_several_keys_of_one_organization_is_its_own() {
+    let builder = HubProcess::builder(env!("CARGO_BIN_EXE_hub"));
+    let hub = builder.env("HUB_ORGANIZATION_SENDS", "5").start().await.unwrap();
+    let (_, loud) = hub.owner("Loud").await.unwrap();
+    let (_, calm) = hub.owner("Calm").await.unwrap();
+    let unit = calm.create_unit(&calm.create_site("Site").await, "Unit").await;
+    let mut keys = Vec::new();
+    for name in ["A", "B", "C", "D"] {
+        let made = loud.create("/api/v1/api-keys", json!({ "name": name })).await;
+        keys.push(loud.clone().with_key(made["key"].as_str().unwrap()));
+    }
+    let (client, path) = connection(&loud).await;
+    let begun = Instant::now();
+    let (mut taken, mut tired) = (0, 0);
+    for round in 0..12_u32 {
+        let reading = json!([{ "unitId": unit, "temperature": 4, "recordedAt": ago(1) }]);
+        for key in &keys {
+            let answer = key.try_ingest(&json!([])).await.unwrap();
+            if answer.status == 429 {
+                assert!(answer.headers.contains_key(header::RETRY_AFTER));
+                tired += 1;
+            } else {
+                taken += 1;
+            }
+        }
+        let answer = client.post(&path, &frame("AX", round)).await;
+        if answer.status == 429 {
+            tired += 1
+        } else {
+            taken += 1
+        }
+        if round % 4 == 0 {
+            assert_eq!(calm.try_ingest(&reading).await.unwrap().status, 200, "it has its own");
+        }
+    }
+    let share = 5.0 + 5.0 * begun.elapsed().as_secs_f64();
+    assert!(f64::from(taken) <= share && tired > 0, "{taken} taken of {share}, {tired} refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readings_of_several_keys_of_one_organization_are_counted_together() {
+    let builder = HubProcess::builder(env!("CARGO_BIN_EXE_hub"));
+    let hub = builder.env("HUB_ORGANIZATION_READINGS", "1").start().await.unwrap();
+    let (_, loud) = hub.owner("Loud").await.unwrap();
+    let (_, calm) = hub.owner("Calm").await.unwrap();
+    let made = loud.create("/api/v1/api-keys", json!({ "name": "Second" })).await;
+    let second = loud.clone().with_key(made["key"].as_str().unwrap());
+    let many = Value::Array(vec![json!({ "temperature": 4 }); 3_000]);
+    assert_eq!(loud.try_ingest(&many).await.unwrap().status, 200);
+    let answer = second.try_ingest(&many).await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.code()), (429, "too_many_requests"));
+    assert_eq!(calm.try_ingest(&many).await.unwrap().status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
