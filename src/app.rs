@@ -267,6 +267,7 @@ impl App {
         let stop = hub.stop.clone();
         let looked_after = tokio::spawn(look_after(hub.clone()));
         let maintained = tokio::spawn(maintenance::look_after(hub.clone()));
+        let taken_up = tokio::spawn(follow_up::take_up(hub.clone()));
         let served = tokio::spawn(server::serve(
             listener,
             router,
@@ -282,6 +283,7 @@ impl App {
         let (_, _) = tokio::join!(hub.realtime.sessions().close_all(CLOSE_WITHIN), served);
         looked_after.abort();
         maintained.abort();
+        taken_up.abort();
         finish(&hub, end_by).await;
         tracing::info!("the hub has stopped");
     }

@@ -17,8 +17,13 @@ use std::{
 use hub_actors::AskError;
 use hub_domain::{DeviceId, OrgId, SourceId, Timestamp, UnitId};
 use hub_store::records::{DeviceChore, DeviceDuties, PageQuery, UnitDuty};
+use uuid::Uuid;
 
-use crate::{app::Hub, http::error::ApiError, ttn::history};
+use crate::{
+    app::Hub,
+    http::error::ApiError,
+    ttn::{self, history},
+};
 
 /// How often notes are looked for.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(3);
@@ -26,6 +31,12 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(3);
 const SETTLED_AFTER_MILLIS: i64 = 8_000;
 /// How many sensors one sweep looks after.
 const SWEPT: u64 = 20;
+/// A frame that is still in hand so long after it came is nobody's work any more, in milliseconds.
+const LEFT_AFTER_MILLIS: i64 = 5_000;
+/// How many frames that were left one sweep looks after.
+const LEFT_FRAMES: u64 = 200;
+/// After so many that could not be read it is a bad moment.
+const MOST_FAILURES: usize = 10;
 /// How many of the latest sensors of a unit that came back are looked after at once.
 const MOST_AT_ONCE: u16 = 20;
 /// How many sensors are looked after at a start; sweeps do the rest.
@@ -111,6 +122,40 @@ pub async fn sweep(hub: &Hub) {
             }
         }
     }
+}
+
+/// Takes up frames that were kept and then left, until it is aborted: the hub was killed, or the units were too busy.
+pub async fn take_up(hub: Hub) {
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    let mut after = None;
+    loop {
+        sweep.tick().await;
+        after = take_up_some(&hub, after).await;
+    }
+}
+
+/// Takes up some after the one that was looked at last; gives the one to go on after.
+async fn take_up_some(hub: &Hub, after: Option<Uuid>) -> Option<Uuid> {
+    let until = Timestamp::from_millis(hub.clock.now().as_millis() - LEFT_AFTER_MILLIS);
+    let left = hub.store.uplinks_in_hand(until, after, LEFT_FRAMES).await;
+    let left = left.unwrap_or_else(|error| {
+        tracing::debug!(%error, "frames that were left could not be looked for");
+        Vec::new()
+    });
+    let mut failed = 0;
+    for (id, frame) in &left {
+        match ttn::finish(hub, frame, frame.received_at, true).await {
+            Ok(()) => metrics::counter!("hub_uplinks_taken_up_total").increment(1),
+            Err(error) => {
+                tracing::warn!(device.eui = %frame.dev_eui, ?error, "a frame that was left could not be read; it is tried again");
+                failed += 1;
+            }
+        }
+        if failed == MOST_FAILURES {
+            return Some(*id); // the others have their turn, a while later
+        }
+    }
+    (left.len() as u64 == LEFT_FRAMES).then(|| left.last().map(|(id, _)| *id)).flatten()
 }
 
 async fn noted(hub: &Hub, until: Timestamp, limit: u64) -> Vec<DeviceChore> {

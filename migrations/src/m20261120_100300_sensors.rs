@@ -1,4 +1,4 @@
-//! Gateways, which sensor measured which unit when, and calibrations.
+//! Gateways, which sensor measured which unit when, calibrations, and what is left to do with a frame.
 
 use crate::ddl::{Part, migration};
 
@@ -79,9 +79,26 @@ CREATE TABLE calibrations (
 ) {strict};
 
 CREATE INDEX calibrations_device_idx ON calibrations (device_id, id);
+
+-- vendor/model as the network knows the sensor
+ALTER TABLE uplinks ADD COLUMN model TEXT;
+-- true until it was seen whether anything can be made of it
+ALTER TABLE uplinks ADD COLUMN is_in_hand {bool} NOT NULL DEFAULT {false};
+
+CREATE INDEX uplinks_unsettled_idx ON uplinks (org_id, dev_eui, id) WHERE NOT is_settled;
+CREATE INDEX uplinks_in_hand_idx ON uplinks (id) WHERE is_in_hand;
 ",
 )];
 
 const DOWN: &[Part] = &[Part::Both(
-    "DROP TABLE calibrations; DROP TABLE device_chores; DROP TABLE device_assignments; DROP TABLE gateways;",
+    "
+DROP INDEX uplinks_in_hand_idx;
+DROP INDEX uplinks_unsettled_idx;
+ALTER TABLE uplinks DROP COLUMN is_in_hand;
+ALTER TABLE uplinks DROP COLUMN model;
+DROP TABLE calibrations;
+DROP TABLE device_chores;
+DROP TABLE device_assignments;
+DROP TABLE gateways;
+",
 )];

@@ -92,17 +92,36 @@ async fn take_in(hub: &Hub, uplink: &Uplink) -> Result<(), ApiError> {
     if kept.is_settled {
         return Ok(()); // its readings are durable
     }
-    let frame = kept.uplink;
+    finish(hub, &kept.uplink, uplink.received_at, kept.is_new).await
+}
+
+/// Makes of a kept frame what can be made of it now.
+///
+/// Until that is done the frame is in hand, and a sweep of [`follow_up`](crate::follow_up) does it: the network does not
+/// send a frame again that it was not thanked for.
+///
+/// # Errors
+/// When it could not be done now; doing it twice changes nothing.
+pub async fn finish(
+    hub: &Hub,
+    frame: &Uplink,
+    heard_at: Timestamp,
+    is_new: bool,
+) -> Result<(), ApiError> {
     let sensor =
         hub.store.sensors(frame.org, &[], std::slice::from_ref(&frame.dev_eui)).await?.pop();
-    let Some(sensor) = sensor else {
-        let heard = (frame.dev_eui.as_str(), uplink.received_at);
-        return Ok(hub.store.note_unclaimed(frame.org, heard.0, heard.1, kept.is_new).await?);
+    let taken = match sensor {
+        Some(sensor) => history::take(hub, &sensor, std::slice::from_ref(frame)).await?,
+        None => {
+            hub.store.note_unclaimed(frame.org, &frame.dev_eui, heard_at, is_new).await?;
+            Vec::new()
+        }
     };
-    for taken in
-        history::take(hub, &sensor, std::slice::from_ref(&frame)).await?.into_iter().flatten()
-    {
-        hub.store.settle_uplink(&frame, Some(taken.unit), taken.is_decoded).await?;
+    match taken.into_iter().flatten().next() {
+        Some(taken) => {
+            hub.store.settle_uplink(frame, Some(taken.unit), taken.is_decoded).await?;
+        }
+        None => hub.store.lay_by_uplink(frame).await?,
     }
     Ok(())
 }

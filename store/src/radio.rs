@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use hub_domain::{OrgId, Timestamp, UnitId};
 
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, ModelTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, Value,
+    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _,
+    ModelTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, Value,
+    sea_query::Expr,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -45,6 +46,28 @@ impl Store {
         is_decoded: bool,
     ) -> Result<(), StoreError> {
         ask!(self, settle_uplink(uplink, unit, is_decoded))
+    }
+
+    /// Notes that nothing can be made of a frame now: nobody claims its sensor, or it measured no unit then.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn lay_by_uplink(&self, uplink: &Uplink) -> Result<(), StoreError> {
+        ask!(self, lay_by_uplink(uplink))
+    }
+
+    /// Some frames of any organization that were kept before `until` and neither settled nor laid by, in the order they
+    /// came: whoever took them in was cut off, or the units were busy.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn uplinks_in_hand(
+        &self,
+        until: Timestamp,
+        after: Option<Uuid>,
+        limit: u64,
+    ) -> Result<Vec<(Uuid, Uplink)>, StoreError> {
+        ask_database!(self, uplinks_in_hand(until, after, limit))
     }
 
     /// Notes that an unknown sensor was heard.
@@ -147,8 +170,8 @@ impl Store {
 /// Keeps a frame, or raises the RSSI of the one that is there; gives the one that is there then.
 const KEEP_UPLINK: &str = "
 INSERT INTO uplinks (id, org_id, dev_eui, session, f_cnt, payload_hash, f_port, payload, decoded_payload,
-    recorded_at, received_at, rssi_dbm, is_decoded, is_settled, unit_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    recorded_at, received_at, rssi_dbm, is_decoded, is_settled, is_in_hand, unit_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (org_id, dev_eui, session, f_cnt, payload_hash) DO UPDATE SET rssi_dbm =
     CASE WHEN uplinks.rssi_dbm IS NULL OR excluded.rssi_dbm > uplinks.rssi_dbm
         THEN excluded.rssi_dbm ELSE uplinks.rssi_dbm END
@@ -191,23 +214,45 @@ impl Sql {
         unit: Option<UnitId>,
         is_decoded: bool,
     ) -> Result<(), StoreError> {
-        use uplink::Column::{
-            DevEui, FCnt, IsDecoded, IsSettled, OrgId, PayloadHash, Session, UnitId,
-        };
+        use uplink::Column::{IsDecoded, IsInHand, IsSettled, UnitId};
         let change = self.begin_of(uplink.org).await?;
         let done = uplink::Entity::update_many()
             .col_expr(IsSettled, true.into())
+            .col_expr(IsInHand, false.into())
             .col_expr(IsDecoded, is_decoded.into())
             .col_expr(UnitId, unit.map(|unit| unit.0).into())
-            .filter(within(OrgId, uplink.org))
-            .filter(DevEui.eq(uplink.dev_eui.as_str()))
-            .filter(Session.eq(uplink.session.as_str()))
-            .filter(FCnt.eq(uplink.f_cnt))
-            .filter(PayloadHash.eq(uplink.payload_hash.to_vec()))
+            .filter(same_frame(uplink))
             .exec(&change)
             .await?;
         change.commit().await?;
         if done.rows_affected == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+
+    pub(crate) async fn lay_by_uplink(&self, uplink: &Uplink) -> Result<(), StoreError> {
+        let change = self.begin_of(uplink.org).await?;
+        uplink::Entity::update_many()
+            .col_expr(uplink::Column::IsInHand, false.into())
+            .filter(same_frame(uplink))
+            .exec(&change)
+            .await?;
+        Ok(change.commit().await?)
+    }
+
+    pub(crate) async fn uplinks_in_hand(
+        &self,
+        until: Timestamp,
+        after: Option<Uuid>,
+        limit: u64,
+    ) -> Result<Vec<(Uuid, Uplink)>, StoreError> {
+        use uplink::Column::{Id, IsInHand, ReceivedAt};
+        let oldest = uplink::Entity::find()
+            .filter(Expr::col(IsInHand)) // as the index has it
+            .filter(ReceivedAt.lte(until.as_millis()))
+            .order_by_asc(Id)
+            .limit(limit);
+        let rest = after.into_iter().fold(oldest, |query, after| query.filter(Id.gt(after)));
+        let rows = rest.all(&self.db).await?;
+        rows.into_iter().map(|row| Ok((row.id, row.try_into()?))).collect()
     }
 
     pub(crate) async fn note_unclaimed(
@@ -306,7 +351,7 @@ impl Sql {
         org: OrgId,
         frames: &[Settled],
     ) -> Result<(), StoreError> {
-        use uplink::Column::{Id, IsDecoded, IsSettled, OrgId, UnitId};
+        use uplink::Column::{Id, IsDecoded, IsInHand, IsSettled, OrgId, UnitId};
         let mut alike: BTreeMap<_, Vec<Uuid>> = BTreeMap::new();
         for frame in frames {
             alike.entry((frame.unit, frame.is_decoded)).or_default().push(frame.id);
@@ -315,6 +360,7 @@ impl Sql {
         for ((unit, is_decoded), ids) in alike {
             uplink::Entity::update_many()
                 .col_expr(IsSettled, true.into())
+                .col_expr(IsInHand, false.into())
                 .col_expr(IsDecoded, is_decoded.into())
                 .col_expr(UnitId, unit.map(|unit| unit.0).into())
                 .filter(within(OrgId, org))
@@ -336,6 +382,17 @@ impl Sql {
         let asked = self.of(org).await?;
         sql::page(&asked, query, uplink::Column::Id, Order::Down, |row| row.id, page).await
     }
+}
+
+/// What makes two frames one.
+fn same_frame(uplink: &Uplink) -> Condition {
+    use uplink::Column::{DevEui, FCnt, OrgId, PayloadHash, Session};
+    Condition::all()
+        .add(within(OrgId, uplink.org))
+        .add(DevEui.eq(uplink.dev_eui.as_str()))
+        .add(Session.eq(uplink.session.as_str()))
+        .add(FCnt.eq(uplink.f_cnt))
+        .add(PayloadHash.eq(uplink.payload_hash.to_vec()))
 }
 
 /// Why an unclaimed sensor is not there: it is registered by now, or it was never heard.
@@ -371,7 +428,7 @@ async fn first_said(
     Ok(Timestamp::from_millis(first))
 }
 
-fn uplink_values(row: uplink::Model) -> [Value; 15] {
+fn uplink_values(row: uplink::Model) -> [Value; 16] {
     [
         row.id.into(),
         row.org_id.into(),
@@ -387,6 +444,7 @@ fn uplink_values(row: uplink::Model) -> [Value; 15] {
         row.rssi_dbm.into(),
         row.is_decoded.into(),
         row.is_settled.into(),
+        row.is_in_hand.into(),
         row.unit_id.into(),
     ]
 }

@@ -3,6 +3,7 @@
 mod calibrations;
 mod claims;
 mod gateways;
+mod left;
 mod lives;
 mod swaps;
 

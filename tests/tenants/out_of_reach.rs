@@ -20,7 +20,7 @@ pub(crate) const OUT_OF_REACH: &[(&str, &[&str])] = &[
             "due_windows::window_told#1",
             "points::points#1",
             "radio::first_said#1",
-            "radio::settle_uplink#1",
+            "radio::same_frame#1",
             "radio::settle_uplinks#1",
             "radio::unsettled_uplinks#1",
             "unit_chores::finish_unit_chore#1",

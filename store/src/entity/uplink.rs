@@ -24,6 +24,7 @@ pub(crate) struct Model {
     pub(crate) rssi_dbm: Option<i16>,
     pub(crate) is_decoded: bool,
     pub(crate) is_settled: bool,
+    pub(crate) is_in_hand: bool,
     pub(crate) unit_id: Option<Uuid>,
 }
 
@@ -55,7 +56,7 @@ impl TryFrom<Model> for Uplink {
 }
 
 impl Model {
-    /// The row of a frame that is not settled yet.
+    /// The row of a frame that was just taken in, and of which nothing was made yet.
     pub(crate) fn unsettled(id: Uuid, uplink: &Uplink) -> Self {
         Self {
             id,
@@ -72,6 +73,7 @@ impl Model {
             rssi_dbm: uplink.rssi_dbm,
             is_decoded: uplink.is_decoded,
             is_settled: false,
+            is_in_hand: true,
             unit_id: uplink.unit.map(|unit| unit.0),
         }
     }

@@ -48,6 +48,11 @@ impl Memory {
         Ok(())
     }
 
+    /// Nothing that lives in memory alone is cut off from it.
+    pub(crate) fn lay_by_uplink(&self, uplink: &Uplink) -> Result<(), StoreError> {
+        self.tables().uplink_mut(uplink).map(drop).ok_or(StoreError::NotFound)
+    }
+
     pub(crate) fn note_unclaimed(
         &self,
         org: OrgId,
