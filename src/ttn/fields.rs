@@ -7,7 +7,7 @@ use hub_codecs::{
     Decoded, Measured,
     plausible::{self, AIR, PROBE, Span},
 };
-use hub_domain::{Channel, PerMille, Timestamp};
+use hub_domain::{Channel, MilliCelsius, PerMille, Suspicion, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::decimal;
@@ -62,11 +62,11 @@ const MOST_HISTORY: usize = 64;
 /// A battery between these reads volts where its name says neither volts nor percent, in thousandths.
 const VOLTS: std::ops::RangeInclusive<i64> = 1_500..=4_300;
 
-/// Reads the JSON of a decoded payload.
+/// Reads the JSON of a decoded payload that came at `received_at`.
 #[must_use]
-pub fn read(json: &str) -> Decoded {
+pub fn read(json: &str, received_at: Timestamp) -> Decoded {
     match serde_json::from_str(json) {
-        Ok(Value::Object(payload)) => Payload::of(&payload).read(),
+        Ok(Value::Object(payload)) => Payload::of(&payload, received_at).read(),
         _ => Decoded::default(),
     }
 }
@@ -74,10 +74,11 @@ pub fn read(json: &str) -> Decoded {
 /// The fields of a payload by their plain names. One level of nesting is opened.
 struct Payload<'a> {
     fields: Vec<(String, &'a Value)>,
+    received_at: Timestamp,
 }
 
 impl<'a> Payload<'a> {
-    fn of(payload: &'a Map<String, Value>) -> Self {
+    fn of(payload: &'a Map<String, Value>, received_at: Timestamp) -> Self {
         let mut fields = Vec::new();
         for (name, value) in payload {
             match value {
@@ -87,7 +88,7 @@ impl<'a> Payload<'a> {
                 _ => fields.push((plain(name), value)),
             }
         }
-        Self { fields }
+        Self { fields, received_at }
     }
 
     fn read(&self) -> Decoded {
@@ -109,7 +110,12 @@ impl<'a> Payload<'a> {
     }
 
     fn get(&self, name: &str) -> Option<&'a Value> {
-        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| unwrapped(value))
+        self.whole(name).map(unwrapped)
+    }
+
+    /// A field with its unit, where it has one.
+    fn whole(&self, name: &str) -> Option<&'a Value> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
     /// The first of these that is a number, in thousandths.
@@ -123,13 +129,14 @@ impl<'a> Payload<'a> {
             let temperature = plausible::temperature(milli, span)?;
             Some(Measured { channel, temperature, humidity: None, at })
         };
-        let ambient =
-            self.number(AMBIENT).and_then(|milli| measured(Channel::TEMPERATURE, milli, AIR));
+        let first = |names: &[&str]| names.iter().find_map(|name| milli_celsius(self.whole(name)?));
+        let ambient = first(AMBIENT).and_then(|milli| measured(Channel::TEMPERATURE, milli, AIR));
         let probes = PROBES.iter().filter(|(name, _)| self.is_connected(name)).filter_map(
-            |(name, channel)| measured(Channel::parse(channel)?, milli(self.get(name)?)?, PROBE),
+            |(name, channel)| {
+                measured(Channel::parse(channel)?, milli_celsius(self.whole(name)?)?, PROBE)
+            },
         );
-        let board =
-            self.number(BOARD).and_then(|milli| measured(Channel::parse("board")?, milli, AIR));
+        let board = first(BOARD).and_then(|milli| measured(Channel::parse("board")?, milli, AIR));
         let mut all: Vec<Measured> = Vec::new();
         for one in ambient.into_iter().chain(probes).chain(board) {
             if all.iter().all(|before| before.channel != one.channel) {
@@ -146,7 +153,7 @@ impl<'a> Payload<'a> {
     }
 
     fn humidity(&self) -> Option<PerMille> {
-        plausible::humidity(self.number(HUMIDITY)?)
+        plausible::humidity(HUMIDITY.iter().find_map(|name| milli_percent(self.whole(name)?))?)
     }
 
     fn charge(&self) -> Option<u8> {
@@ -174,16 +181,18 @@ impl<'a> Payload<'a> {
         named.or_else(|| self.has(&["temperatureboard"]).then(|| is_open(self.get("status")?))?)
     }
 
-    /// When it was measured, where the frame says: in Unix seconds.
+    /// When it was measured, where the frame says so in Unix seconds. Formatters call other things a timestamp too, such
+    /// as the seconds since the sensor was switched on: what cannot be the time of a reading is not taken for one.
     fn at(&self) -> Option<Timestamp> {
-        self.number(&["systimestamp", "timestamp"]).map(Timestamp::from_millis)
+        let at = Timestamp::from_millis(self.number(&["systimestamp", "timestamp"])?);
+        Suspicion::of(at, self.received_at).is_none().then_some(at)
     }
 
     /// Readings out of the sensor's memory, each of its own time.
     fn history(&self) -> Vec<Measured> {
         let Some(Value::Array(items)) = self.get("history") else { return Vec::new() };
         let read = |item: &Value| {
-            let item = Payload::of(item.as_object()?);
+            let item = Payload::of(item.as_object()?, self.received_at);
             let at = Some(item.at()?);
             let humidity = item.humidity();
             let first = item.temperatures().into_iter().next()?;
@@ -201,6 +210,37 @@ fn plain(name: &str) -> String {
 /// `{"value":23.4,"unit":"°C"}` says 23.4.
 fn unwrapped(value: &Value) -> &Value {
     value.as_object().and_then(|object| object.get("value")).unwrap_or(value)
+}
+
+/// The unit that stands beside a value, by its plain name.
+fn unit(value: &Value) -> Option<String> {
+    let unit = value.as_object()?.get("unit")?.as_str()?;
+    Some(plain(&unit.replace('℃', "c").replace('℉', "f").replace('%', "percent")))
+}
+
+/// A temperature in thousandths of a degree Celsius; `None` in a unit that is not known.
+fn milli_celsius(value: &Value) -> Option<i64> {
+    let milli = milli(unwrapped(value))?;
+    match unit(value).as_deref() {
+        None | Some("" | "c" | "cel" | "celsius" | "degc" | "degreescelsius") => Some(milli),
+        Some("f" | "fahrenheit" | "degf" | "degreesfahrenheit") => {
+            MilliCelsius::from_milli_fahrenheit(milli).map(|celsius| celsius.0.into())
+        }
+        Some("k" | "kelvin") => milli.checked_sub(273_150),
+        Some(_) => None,
+    }
+}
+
+/// A relative humidity in thousandths of a percent; `None` for one that is not relative, such as grams.
+fn milli_percent(value: &Value) -> Option<i64> {
+    let is_relative = |unit: &str| {
+        matches!(
+            unit,
+            "" | "percent" | "percentrh" | "rh" | "rhpercent" | "percentrelativehumidity"
+        )
+    };
+    let milli = milli(unwrapped(value))?;
+    unit(value).as_deref().is_none_or(is_relative).then_some(milli)
 }
 
 fn milli(value: &Value) -> Option<i64> {

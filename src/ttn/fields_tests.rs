@@ -2,6 +2,14 @@ use serde_json::json;
 
 use super::*;
 
+/// A payload that came just after the last instant of the published ones.
+fn read(json: &str) -> Decoded {
+    super::read(json, RECEIVED_AT)
+}
+
+/// 2026-01-01.
+const RECEIVED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
 /// Published frames whose decoded payload alone does not say what the codec knows: the model (a probe is called
 /// `temperature` too), or that the whole list is of the past.
 const BEYOND_NAMES: &[&str] = &["decentlab/dl-ds18", "laird/rs1xx", "mclimate", "tektelic"];
@@ -113,4 +121,45 @@ fn a_payload_in_which_nothing_is_known_is_not_understood() {
     assert!(!read("{}").is_understood);
     assert!(read("{\"Device\":\"R718CK\",\"SWver\":10,\"HWver\":2}").is_understood);
     assert!(read("{\"open\":1}").is_understood);
+}
+
+#[test]
+fn a_temperature_is_read_in_the_unit_that_stands_beside_it() {
+    let in_unit = |value: Value, unit: Value| {
+        let payload = json!({ "temperature": { "value": value, "unit": unit } });
+        read(&payload.to_string()).temperatures.first().map(|one| one.temperature.0)
+    };
+    for unit in ["°C", "C", "Cel", "celsius", "℃", "deg C", ""] {
+        assert_eq!(in_unit(json!(4.0), json!(unit)), Some(4_000), "{unit}");
+    }
+    for unit in ["°F", "F", "Fahrenheit", "℉"] {
+        assert_eq!(in_unit(json!(39.2), json!(unit)), Some(4_000), "{unit}");
+    }
+    assert_eq!(in_unit(json!(277.15), json!("K")), Some(4_000));
+    assert_eq!(in_unit(json!(4.0), json!(null)), Some(4_000));
+    for unit in ["°R", "mV", "ppm"] {
+        assert_eq!(in_unit(json!(4.0), json!(unit)), None, "{unit}");
+    }
+    let humidity = |unit: &str| {
+        let payload = json!({ "humidity": { "value": 51.5, "unit": unit } });
+        read(&payload.to_string()).humidity.map(|humidity| humidity.0)
+    };
+    assert_eq!((humidity("%"), humidity("%RH"), humidity("g/m³")), (Some(515), Some(515), None));
+}
+
+#[test]
+fn what_cannot_be_the_time_of_a_reading_is_none() {
+    let at = |timestamp: Value| {
+        let payload = json!({ "temperature": 4, "timestamp": timestamp });
+        let decoded = read(&payload.to_string());
+        assert_eq!(decoded.temperatures.len(), 1, "{payload}");
+        decoded.temperatures[0].at.map(|at| at.as_millis() / 1000)
+    };
+    assert_eq!(at(json!(1_767_225_000)), Some(1_767_225_000));
+    for wrong in [json!(0), json!(86_400), json!(1_767_225_000_000_i64), json!(1_767_999_999)] {
+        assert_eq!(at(wrong.clone()), None, "{wrong}");
+    }
+    let item = |timestamp: i64| json!({ "temperature": 5, "timestamp": timestamp });
+    let history = json!({ "history": [item(0), item(1_767_225_000), item(1_767_225_000_000)] });
+    assert_eq!(read(&history.to_string()).temperatures.len(), 1, "the one whose time can be");
 }

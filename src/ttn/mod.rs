@@ -133,7 +133,8 @@ fn decoded(model: Option<&str>, frame: &Uplink) -> Decoded {
     let radio = Frame { port, bytes: &frame.payload, received_at: frame.recorded_at };
     hub_codecs::decode(model, &radio).unwrap_or_else(|refusal| {
         tracing::debug!(device.eui = %frame.dev_eui, %refusal, "no codec reads the frame");
-        frame.decoded_payload.as_deref().map(fields::read).unwrap_or_default()
+        let json = frame.decoded_payload.as_deref();
+        json.map(|json| fields::read(json, frame.received_at)).unwrap_or_default()
     })
 }
 
