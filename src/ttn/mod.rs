@@ -149,7 +149,8 @@ fn readings_of(source: SourceId, frame: &Uplink, decoded: &Decoded) -> Vec<Readi
             let reading =
                 Reading::new(point, recorded_at, Timestamp::default(), measured.temperature);
             Reading {
-                sequence: frame.f_cnt,
+                // what a sensor has in its memory is told in several frames, and is the same reading in each
+                sequence: measured.at.map_or(frame.f_cnt, |_| reading.sequence),
                 humidity: measured.humidity,
                 signal_dbm: frame.rssi_dbm,
                 ..reading

@@ -196,6 +196,17 @@ async fn what_a_sensor_remembers_is_of_its_own_time() {
                 readings.iter().map(|reading| instant(&reading["recordedAt"])).collect();
             let wanted: Vec<_> = times.iter().map(|time| instant(&json!(time))).collect();
             assert_eq!(left, wanted, "{what}: {readings:?}");
+
+            let mut told_again = case["body"].clone();
+            told_again["uplink_message"]["f_cnt"] = 4_711.into();
+            assert_eq!(connection.send(&told_again).await / 100, 2, "{what}");
+            let frames = api.list(&format!("/api/v1/units/{unit}/frames")).await;
+            assert_eq!(frames.len(), 2, "{what}");
+            let again = api.list(&format!("/api/v1/units/{unit}/readings")).await;
+            assert_eq!(
+                again, readings,
+                "{what}: what is told in two frames is one set of readings"
+            );
         }
     }
 }
