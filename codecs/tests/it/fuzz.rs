@@ -174,5 +174,6 @@ fuzzed! {
     netvox_reads_or_refuses: "netvox", ["r711"];
     sensative_reads_or_refuses: "sensative", ["strips"];
     talkpool_reads_or_refuses: "talkpool", ["oy1100", "oy1110"];
-    tektelic_reads_or_refuses: "tektelic", ["t00048xx", "t00059xx", "t0006129", "t0007405"];
+    tektelic_reads_or_refuses: "tektelic",
+        ["t00048xx", "t00059xx", "t0006129", "t0007405", "t00078xx"];
 }
