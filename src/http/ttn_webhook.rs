@@ -8,7 +8,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{answers::SenderErrors, asked::Id, error::ApiError, server::Peer};
-use crate::{app::Hub, ttn};
+use crate::{
+    app::Hub,
+    ttn::{self, body::Message},
+};
 
 /// What is answered here, with what the document says of it.
 pub fn routes() -> OpenApiRouter<Hub> {
@@ -25,7 +28,7 @@ pub fn routes() -> OpenApiRouter<Hub> {
     operation_id = "receiveTtnWebhook",
     tag = "Senders",
     params(("connection" = Uuid, Path, description = "The id of the connection.")),
-    request_body(content = Object, description = "A message of The Things Stack v3."),
+    request_body(content = Message, description = "A message of The Things Stack v3."),
     security(("webhookSecret" = [])),
     responses(
         (status = 204, description = "All of it is durable."),

@@ -7,10 +7,11 @@ use hub_domain::{OrgId, Timestamp};
 use hub_store::records::Uplink;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::{
     auth::sha256,
-    http::{devices::dev_eui, error::ApiError, instant},
+    http::{devices::dev_eui, error::ApiError, instant, schemas},
 };
 
 /// The most that a radio frame carries, in bytes.
@@ -23,38 +24,57 @@ const LONGEST_DECODED: usize = 16 * 1024;
 /// The most gateways of one frame that are noted.
 const MOST_GATEWAYS: usize = 32;
 
-/// One message of the network.
-#[derive(Debug, Deserialize)]
+/// A message of The Things Stack v3: what is read of it. Everything else is passed over.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = TtnMessage)]
 pub struct Message {
     end_device_ids: Option<EndDevice>,
+    #[schema(schema_with = schemas::instant_or_none)]
     received_at: Option<String>,
     uplink_message: Option<UplinkMessage>,
 }
 
-#[derive(Debug, Deserialize)]
+/// The sensor; needed of an uplink.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = TtnEndDevice)]
 struct EndDevice {
+    #[schema(schema_with = schemas::dev_eui_or_none)]
     dev_eui: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A radio frame.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = TtnUplink)]
 struct UplinkMessage {
+    #[schema(max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     session_key_id: Option<String>,
     f_port: Option<i16>,
+    #[schema(minimum = 0)]
     f_cnt: Option<i64>,
+    /// Base64 of at most 255 bytes.
+    #[schema(max_length = 340, pattern = "^([0-9A-Za-z+/]{4})*$")]
     frm_payload: Option<String>,
+    /// What the network's formatter made of it, read where no decoder of the hub reads the payload.
+    #[schema(value_type = Option<Object>)]
     decoded_payload: Option<Box<RawValue>>,
     rx_metadata: Option<Vec<Reception>>,
+    #[schema(schema_with = schemas::instant_or_none)]
     received_at: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// Through which gateway it came.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = TtnReception)]
 struct Reception {
     rssi: Option<f64>,
     gateway_ids: Option<GatewayIds>,
 }
 
-#[derive(Debug, Deserialize)]
+/// The gateway.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = TtnGateway)]
 struct GatewayIds {
+    #[schema(schema_with = schemas::dev_eui_or_none)]
     eui: Option<String>,
 }
 

@@ -1,4 +1,7 @@
-"""Makes a few things of each kind, so that requests for one find one: seed.py URL, with HUB_TOKEN and HUB_API_KEY."""
+"""Makes a few things of each kind, so that requests for one find one: seed.py URL FILE, with HUB_TOKEN and HUB_API_KEY.
+
+The file gets the id and the secret of a connection to a radio network that nothing else is done to.
+"""
 
 import json
 import os
@@ -59,6 +62,14 @@ def radio(n):
     post(f"/api/integrations/ttn/{connection['id']}", body, **{"X-Webhook-Secret": connection["secret"]})
 
 
+def of_its_own():
+    """A connection for whoever sends frames."""
+    connection = post("/api/v1/ttn-connections", {"name": "Network of the test"})
+    with open(sys.argv[2], "w") as file:
+        file.write(f"{connection['id']} {connection['secret']}\n")
+
+
+of_its_own()
 for number in range(1, OF_EACH + 1):
     place(number)
     people(number)

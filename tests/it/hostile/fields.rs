@@ -29,12 +29,15 @@ pub(super) enum Kind {
 }
 
 /// Texts without a format in the document that are none of somebody's own words.
-const SHAPED: [&str; 19] = [
+const SHAPED: [&str; 23] = [
     "channel",
     "code",
     "current",
     "devEui",
+    "dev_eui",
     "email",
+    "eui",
+    "frm_payload",
     "from",
     "gatewayEui",
     "new",
@@ -43,7 +46,8 @@ const SHAPED: [&str; 19] = [
     "phone",
     "recoveryCode",
     "refreshToken",
-    "source", // of a reading: it tells instruments apart, and is shown as an id
+    "session_key_id", // of a radio network
+    "source",         // of a reading: it tells instruments apart, and is shown as an id
     "timezone",
     "to",
     "token",

@@ -321,6 +321,13 @@ impl World {
                 sample.by = self.owner.clone().anonymous();
                 (sample.path, sample.secret) =
                     (self.network.0.clone(), Some(self.network.1.clone()));
+                sample.body = json!({
+                    "end_device_ids": { "dev_eui": "0011223344556677" },
+                    "uplink_message": {
+                        "session_key_id": "AX", "f_cnt": self.next(), "frm_payload": "AQI=",
+                        "rx_metadata": [{ "rssi": -80, "gateway_ids": {} }],
+                    },
+                });
             }
             _ => return None,
         }
