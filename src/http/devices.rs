@@ -403,3 +403,39 @@ pub(super) fn eui_is_good(pointer: &str, text: Option<&str>) -> Result<(), Field
     let wrong = || FieldError::new(pointer, "bad_dev_eui", "an EUI is 16 hex digits");
     text.map_or(Ok(()), |text| dev_eui(text).map(drop).ok_or_else(wrong))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, path::Path};
+
+    /// What the page of sensors says of models: a line for each vendor.
+    fn lines() -> String {
+        let mut by_vendor = BTreeMap::<String, Vec<String>>::new();
+        for name in hub_codecs::models() {
+            let vendor = name.split('/').next().unwrap_or_default().to_owned();
+            let shown = if name.ends_with('/') {
+                format!("`{name}…` (any)")
+            } else {
+                format!("`{name}`")
+            };
+            by_vendor.entry(vendor).or_default().push(shown);
+        }
+        by_vendor.into_values().map(|names| format!("- {}\n", names.join(", "))).collect()
+    }
+
+    #[test]
+    fn the_page_of_sensors_names_every_model() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api/sensors.md");
+        let page = std::fs::read_to_string(&file).unwrap();
+        let (begin, end) = ("<!-- models:", "<!-- end of models -->");
+        let begin = page.find(begin).unwrap();
+        let begin = begin + page[begin..].find('\n').unwrap() + 1;
+        let end = page.find(end).unwrap();
+        let wanted = format!("{}{}{}", &page[..begin], lines(), &page[end..]);
+        if std::env::var_os("HUB_WRITE_DOCS").is_some() {
+            std::fs::write(&file, &wanted).unwrap();
+        }
+        let written = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(written, wanted, "run this test with HUB_WRITE_DOCS=1 to write it anew");
+    }
+}

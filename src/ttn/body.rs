@@ -21,6 +21,9 @@ const LONGEST_SESSION: usize = 256;
 /// The longest decoded payload that is kept and read, in bytes.
 const LONGEST_DECODED: usize = 16 * 1024;
 
+/// The longest name of a vendor or of a model, in bytes.
+const LONGEST_WORD: usize = 100;
+
 /// The most gateways of one frame that are noted.
 const MOST_GATEWAYS: usize = 32;
 
@@ -57,9 +60,18 @@ struct UplinkMessage {
     /// What the network's formatter made of it, read where no decoder of the hub reads the payload.
     #[schema(value_type = Option<Object>)]
     decoded_payload: Option<Box<RawValue>>,
+    version_ids: Option<Version>,
     rx_metadata: Option<Vec<Reception>>,
     #[schema(schema_with = schemas::instant_or_none)]
     received_at: Option<String>,
+}
+
+/// What the network knows of the sensor, where it was registered by its model.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = TtnVersion)]
+struct Version {
+    brand_id: Option<String>,
+    model_id: Option<String>,
 }
 
 /// Through which gateway it came.
@@ -113,12 +125,24 @@ impl Message {
             f_port: frame.f_port,
             payload,
             decoded_payload: frame.decoded_payload.and_then(|json| kept(&json)),
+            model: frame.version_ids.and_then(Version::model),
             recorded_at,
             received_at: now,
             rssi_dbm: best(frame.rx_metadata.unwrap_or_default()),
             is_decoded: false,
             unit: None,
         }))
+    }
+}
+
+impl Version {
+    /// `vendor/model`, if both are there and can be one.
+    fn model(self) -> Option<String> {
+        let is_word = |word: &String| {
+            (1..=LONGEST_WORD).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_graphic())
+        };
+        let (brand, model) = (self.brand_id.filter(is_word)?, self.model_id.filter(is_word)?);
+        Some(format!("{brand}/{model}"))
     }
 }
 

@@ -126,12 +126,13 @@ pub async fn finish(
     Ok(())
 }
 
-/// What a frame says: read by the codec of its device's model, or by port and shape where the model is not known; where
-/// no codec reads it, what the network's own formatter made of it.
+/// What a frame says: read by the codec of its device's model, or of the one that the network knows where the device has
+/// none, or by port and shape where neither is known; where no codec reads it, what the network's own formatter made
+/// of it.
 fn decoded(model: Option<&str>, frame: &Uplink) -> Decoded {
     let port = frame.f_port.and_then(|port| u8::try_from(port).ok());
     let radio = Frame { port, bytes: &frame.payload, received_at: frame.recorded_at };
-    hub_codecs::decode(model, &radio).unwrap_or_else(|refusal| {
+    hub_codecs::decode(model.or(frame.model.as_deref()), &radio).unwrap_or_else(|refusal| {
         tracing::debug!(device.eui = %frame.dev_eui, %refusal, "no codec reads the frame");
         let json = frame.decoded_payload.as_deref();
         json.map(|json| fields::read(json, frame.received_at)).unwrap_or_default()

@@ -170,8 +170,8 @@ impl Store {
 /// Keeps a frame, or raises the RSSI of the one that is there; gives the one that is there then.
 const KEEP_UPLINK: &str = "
 INSERT INTO uplinks (id, org_id, dev_eui, session, f_cnt, payload_hash, f_port, payload, decoded_payload,
-    recorded_at, received_at, rssi_dbm, is_decoded, is_settled, is_in_hand, unit_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    model, recorded_at, received_at, rssi_dbm, is_decoded, is_settled, is_in_hand, unit_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (org_id, dev_eui, session, f_cnt, payload_hash) DO UPDATE SET rssi_dbm =
     CASE WHEN uplinks.rssi_dbm IS NULL OR excluded.rssi_dbm > uplinks.rssi_dbm
         THEN excluded.rssi_dbm ELSE uplinks.rssi_dbm END
@@ -428,7 +428,7 @@ async fn first_said(
     Ok(Timestamp::from_millis(first))
 }
 
-fn uplink_values(row: uplink::Model) -> [Value; 16] {
+fn uplink_values(row: uplink::Model) -> [Value; 17] {
     [
         row.id.into(),
         row.org_id.into(),
@@ -439,6 +439,7 @@ fn uplink_values(row: uplink::Model) -> [Value; 16] {
         row.f_port.into(),
         row.payload.into(),
         row.decoded_payload.into(),
+        row.model.into(),
         row.recorded_at.into(),
         row.received_at.into(),
         row.rssi_dbm.into(),

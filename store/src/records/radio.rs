@@ -25,6 +25,8 @@ pub struct Uplink {
     pub payload: Vec<u8>,
     /// The network's own decoding, as JSON text.
     pub decoded_payload: Option<String>,
+    /// The sensor's model as the network knows it, `vendor/model`.
+    pub model: Option<String>,
     /// When the network received it: the time of its readings.
     pub recorded_at: Timestamp,
     /// When the hub received it.

@@ -18,6 +18,7 @@ fn uplink(org: OrgId, f_cnt: i64) -> Uplink {
         f_port: Some(2),
         payload: vec![0, 255, 1],
         decoded_payload: Some("{\"TempC_SHT\":4.5}".to_owned()),
+        model: None,
         recorded_at: NOON,
         received_at: NOON.plus_millis(17),
         rssi_dbm: None,

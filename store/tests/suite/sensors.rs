@@ -214,6 +214,7 @@ pub(crate) async fn a_sensor_is_claimed_once_with_its_frames(world: &World) {
         f_port: None,
         payload: Vec::new(),
         decoded_payload: None,
+        model: None,
         recorded_at: at(f_cnt),
         received_at: at(f_cnt).plus_secs(1),
         rssi_dbm: None,

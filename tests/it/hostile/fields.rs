@@ -29,7 +29,8 @@ pub(super) enum Kind {
 }
 
 /// Texts without a format in the document that are none of somebody's own words.
-const SHAPED: [&str; 23] = [
+const SHAPED: [&str; 25] = [
+    "brand_id",
     "channel",
     "code",
     "current",
@@ -40,6 +41,7 @@ const SHAPED: [&str; 23] = [
     "frm_payload",
     "from",
     "gatewayEui",
+    "model_id",
     "new",
     "ownerEmail",
     "password",

@@ -325,7 +325,7 @@ impl World {
                     "end_device_ids": { "dev_eui": "0011223344556677" },
                     "uplink_message": {
                         "session_key_id": "AX", "f_cnt": self.next(), "frm_payload": "AQI=",
-                        "rx_metadata": [{ "rssi": -80, "gateway_ids": {} }],
+                        "version_ids": {}, "rx_metadata": [{ "rssi": -80, "gateway_ids": {} }],
                     },
                 });
             }

@@ -155,16 +155,21 @@ async fn bytes_of_a_known_model_are_believed_before_what_the_network_made_of_the
     case["body"]["uplink_message"]["decoded_payload"] = json!({ "TempC_SHT": 40.0 });
     for backend in BACKENDS {
         let story = Story::begin(backend).await;
-        for (model, left) in [
-            (Some("dragino/lht65"), 28.29),
-            (Some("Dragino/LHT65"), 28.29),
-            (Some("acme/thermometer"), 40.0),
-            (None, 40.0),
+        for (model, known, left) in [
+            (Some("dragino/lht65"), true, 28.29),
+            (Some("Dragino/LHT65"), false, 28.29),
+            (Some("acme/thermometer"), true, 40.0),
+            (None, true, 28.29), // the network knows it
+            (None, false, 40.0),
         ] {
-            let what = format!("{backend:?}, {model:?}");
+            let what = format!("{backend:?}, {model:?}, known: {known}");
+            let mut body = case["body"].clone();
+            if !known {
+                body["uplink_message"]["version_ids"] = Value::Null;
+            }
             let (_, api) = story.hub.owner(&what).await.expect("an owner is made");
             let unit = unit_of(&api, case, model).await;
-            assert_eq!(Connection::make(&api).await.send(&case["body"]).await / 100, 2, "{what}");
+            assert_eq!(Connection::make(&api).await.send(&body).await / 100, 2, "{what}");
             let readings = api.list(&format!("/api/v1/units/{unit}/readings")).await;
             let own = readings.iter().find(|reading| reading["channel"] == "temperature");
             assert_eq!(own.map(|own| &own["temperature"]), Some(&json!(left)), "{what}");
@@ -222,6 +227,7 @@ async fn a_frame_that_nobody_can_read_is_kept_and_leaves_no_reading() {
     let raw = |case: &&mut Value| !case["body"]["uplink_message"]["decoded_payload"].is_object();
     let case = cases.iter_mut().find(raw).expect("one has no decoded payload");
     case["body"]["uplink_message"]["f_port"] = 77.into();
+    case["body"]["uplink_message"]["version_ids"] = Value::Null;
     for backend in BACKENDS {
         let story = Story::begin(backend).await;
         let unit = unit_of(&story.api, case, None).await;

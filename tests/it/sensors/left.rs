@@ -25,6 +25,7 @@ fn frame(org: OrgId, dev_eui: &str, f_cnt: i64) -> Uplink {
         f_port: Some(2),
         payload: vec![1, 2],
         decoded_payload: Some("{\"TempC_SHT\":4.0}".to_owned()),
+        model: None,
         recorded_at: now,
         received_at: now,
         rssi_dbm: None,
