@@ -174,7 +174,7 @@ impl SettingArgs {
     }
 
     fn read(&self) -> Result<Settings, ConfigError> {
-        let origins = self.origins()?;
+        let socket_origins = self.origins()?;
         Ok(Settings {
             listen: self.parsed("listen", "an address such as 127.0.0.1:8080")?,
             database_url: self.database_url()?,
@@ -184,12 +184,8 @@ impl SettingArgs {
             migrates: !self.parsed::<bool>("no-migrate", "true or false")?,
             log: self.log()?,
             log_format: self.log_format()?,
-            socket_origins: Origins::listed(origins.iter().map(String::as_str))
-                .map_err(|error| ConfigError(error.to_string()))?,
-            origins: origins
-                .iter()
-                .filter_map(|origin| HeaderValue::from_str(origin).ok())
-                .collect(),
+            origins: socket_origins.as_headers(),
+            socket_origins,
             issuers: self.issuers()?,
             token_secs: self.number("token-secs", 1, 2_592_000)?,
             refresh_secs: self.number("refresh-secs", 1, 31_536_000)?,
@@ -287,21 +283,16 @@ impl SettingArgs {
         }
     }
 
-    fn origins(&self) -> Result<Vec<String>, ConfigError> {
+    fn origins(&self) -> Result<Origins, ConfigError> {
         let origins = self
             .text("allowed-origins")
             .split(',')
             .map(str::trim)
             .filter(|origin| !origin.is_empty());
-        let origins: Vec<String> =
-            origins.map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
-        match Origins::listed(origins.iter().map(String::as_str)) {
-            Ok(_) => Ok(origins),
-            Err(_) => Err(self.wrong(
-                "allowed-origins",
-                "origins such as https://board.example.com, separated by commas",
-            )),
-        }
+        Origins::listed(origins).map_err(|_| {
+            let expected = "origins such as https://board.example.com, separated by commas";
+            self.wrong("allowed-origins", expected)
+        })
     }
 
     fn trusted_proxies(&self) -> Result<Vec<IpNet>, ConfigError> {

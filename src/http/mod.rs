@@ -79,7 +79,9 @@ use axum::{
     Router,
     http::{
         HeaderName, HeaderValue, Method,
-        header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER},
+        header::{
+            AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER,
+        },
     },
     middleware,
     response::IntoResponse as _,
@@ -184,9 +186,10 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
     ];
     let taken = named.map(HeaderName::from_static).into_iter();
     let shown = ["x-request-id", idempotency::REPLAYED_HEADER].map(HeaderName::from_static);
+    let standard = [RETRY_AFTER, ETAG, LOCATION, CONTENT_DISPOSITION];
     CorsLayer::new()
         .allow_origin(origins.to_vec())
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers(taken.chain([AUTHORIZATION, CONTENT_TYPE, IF_MATCH]).collect::<Vec<_>>())
-        .expose_headers(shown.into_iter().chain([RETRY_AFTER, ETAG, LOCATION]).collect::<Vec<_>>())
+        .expose_headers(shown.into_iter().chain(standard).collect::<Vec<_>>())
 }

@@ -1,7 +1,7 @@
 //! Which pages may connect. A browser sends its page's origin; whatever is no browser sends none.
 
 use axum::http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, HeaderValue,
     header::{HOST, ORIGIN},
 };
 
@@ -25,6 +25,12 @@ impl Origins {
         let origins =
             listed.into_iter().map(|text| normal(text).ok_or_else(|| BadOrigin(text.to_owned())));
         origins.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Each as the header of a browser has it.
+    #[must_use]
+    pub fn as_headers(&self) -> Vec<HeaderValue> {
+        self.0.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect()
     }
 
     /// Whether a request with these headers may become a socket.

@@ -1,6 +1,7 @@
 //! The edge: what is answered to good, bad and hostile requests by the running binary.
 
 mod bounds;
+mod cors;
 mod hostile;
 mod ingest;
 mod openapi;
