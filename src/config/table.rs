@@ -93,7 +93,7 @@ pub const SETTINGS: &[Setting] = &[
         "public-url",
         "HUB_PUBLIC_URL",
         "",
-        "Where people reach the hub, for links that it hands out; without it the address that it listens on",
+        "Where people reach the hub, for links that it hands out; without it the address that it listens on; where it begins with https, browsers are told to come by TLS alone",
     ),
     setting(
         "trusted-proxies",

@@ -95,9 +95,10 @@ fn problem(status: u16, said: &str) -> Response {
         .content(PROBLEM_TYPE, content)
         .header("X-Request-Id", header(schemas::id(), "The request's id, as in the hub's log."));
     let answer = match StatusCode::from_u16(status) {
-        Ok(StatusCode::UNAUTHORIZED) => {
-            answer.header("WWW-Authenticate", words("Always `Bearer`."))
-        }
+        Ok(StatusCode::UNAUTHORIZED) => answer.header(
+            "WWW-Authenticate",
+            words("`Bearer`; of senders, which header their key or secret goes into."),
+        ),
         Ok(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
             answer.header("Retry-After", header(seconds(), "Come again after so many seconds."))
         }

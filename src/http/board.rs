@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     http::{
         HeaderName, HeaderValue, Method, StatusCode, Uri,
-        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
     },
     response::{IntoResponse, Response},
 };
@@ -46,7 +46,7 @@ pub async fn serve(method: Method, uri: Uri, headers: axum::http::HeaderMap) -> 
         return ApiError::NotFound.into_response();
     }
     if method != Method::GET && method != Method::HEAD {
-        return ApiError::MethodNotAllowed.into_response();
+        return ([(ALLOW, "GET, HEAD")], ApiError::MethodNotAllowed).into_response();
     }
     let name = if path.is_empty() { "index.html" } else { path };
     match Board::get(name) {

@@ -288,6 +288,15 @@ impl ApiError {
         }
     }
 
+    /// What the caller may prove themselves with.
+    const fn challenge(&self) -> &'static str {
+        match self {
+            Self::BadKey => "ApiKey header=\"X-API-Key\"",
+            Self::BadSecret => "ApiKey header=\"X-Webhook-Secret\"",
+            _ => "Bearer",
+        }
+    }
+
     fn errors(&self) -> Vec<FieldError> {
         match self {
             Self::Invalid(errors) => errors.iter().take(MOST_ERRORS).cloned().collect(),
@@ -338,7 +347,7 @@ impl IntoResponse for ApiError {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge()));
         }
         if self == Self::Repeated {
             response.extensions_mut().insert(Repeated);

@@ -7,12 +7,12 @@ use std::{
 };
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{
         HeaderName, HeaderValue, StatusCode,
         header::{
             CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
-            REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+            REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     middleware::Next,
@@ -39,8 +39,18 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 );
 
+/// How long a browser comes by TLS alone once it did: a year.
+const STRICT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// How people reach the hub.
+#[derive(Clone, Copy, Debug)]
+pub struct Outside {
+    /// Whether its public address is one of TLS.
+    pub is_https: bool,
+}
+
 /// Wraps the answer to one request.
-pub async fn around(mut request: Request, next: Next) -> Response {
+pub async fn around(State(outside): State<Outside>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = Uuid::now_v7();
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -56,6 +66,9 @@ pub async fn around(mut request: Request, next: Next) -> Response {
         Err(_) => ApiError::Unavailable.into_response(),
     };
     finish(&mut response, id);
+    if outside.is_https {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, STRICT);
+    }
     if is_private {
         // answers hold tenants' data, and tokens
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -103,6 +103,7 @@ const COMPRESSED_FROM: u64 = 1024;
 
 /// Everything that the hub answers.
 pub fn router(hub: Hub, origins: &[HeaderValue]) -> Router {
+    let outside = layers::Outside { is_https: hub.public_url.starts_with("https://") };
     let compressed = CompressionLayer::new()
         .compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_FROM)));
     let open = once_only(Router::from(tree().merge(people())), &hub)
@@ -115,7 +116,7 @@ pub fn router(hub: Hub, origins: &[HeaderValue]) -> Router {
         .layer(cors(origins))
         .with_state(hub.clone())
         .merge(ws::routes(hub.realtime.clone()))
-        .layer(middleware::from_fn(layers::around))
+        .layer(middleware::from_fn_with_state(outside, layers::around))
 }
 
 /// The routes with what keeps a creating request from being done twice.

@@ -168,6 +168,44 @@ async fn a_hub_with_idle_connections_alone_ends_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_what_proves_who_asks_or_what_the_address_takes() {
+    let (_hub, api) = hub().await;
+    let nobody = api.clone().anonymous();
+    let (_, webhook) = connection(&api).await;
+    let readings = json!({ "readings": [] });
+    let somebody = json!({ "email": "nobody@example.test", "password": "x" });
+    for (path, body, challenge) in [
+        ("/api/v1/auth/sign-in", somebody, "Bearer"),
+        ("/api/ingest/readings", readings.clone(), "ApiKey header=\"X-API-Key\""),
+        (webhook.as_str(), readings, "ApiKey header=\"X-Webhook-Secret\""),
+    ] {
+        let answer = nobody.post(path, &body).await;
+        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(answer.headers[header::WWW_AUTHENTICATE], challenge, "{path}");
+    }
+    for (path, taken) in [("/", "GET, HEAD"), ("/board.html", "GET, HEAD")] {
+        let answer = nobody.post(path, &json!({})).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (405, "method_not_allowed"), "{path}");
+        assert_eq!(answer.headers[header::ALLOW], taken, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_of_a_hub_behind_tls_are_told_to_come_by_it_alone() {
+    for (url, said) in
+        [("https://hub.example.com", Some("max-age=31536000")), ("http://hub.example.com", None)]
+    {
+        let builder = HubProcess::builder(env!("CARGO_BIN_EXE_hub")).env("HUB_PUBLIC_URL", url);
+        let hub = builder.start().await.unwrap();
+        for path in ["/", "/api/v1/me", "/health/live"] {
+            let answer = hub.api().get(path).await;
+            let strict = answer.headers.get(header::STRICT_TRANSPORT_SECURITY);
+            assert_eq!(strict.map(|value| value.to_str().unwrap()), said, "{url} {path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_owner_may_read_the_database() {
     let (hub, _) = hub().await;
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
