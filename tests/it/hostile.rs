@@ -5,6 +5,7 @@ mod fields;
 mod floods;
 mod headers;
 mod outlets;
+mod queries;
 mod samples;
 mod secrets;
 mod texts;
@@ -19,6 +20,12 @@ const NO_HANG: Duration = Duration::from_secs(5);
 
 /// How many requests are under way at a time.
 const LANES: usize = 8;
+
+/// Whether every text goes to every field, operation and parameter, which takes a while: `HUB_HOSTILE=all`. A part of
+/// them, another for each, is tried otherwise.
+fn is_whole() -> bool {
+    std::env::var("HUB_HOSTILE").is_ok_and(|how| how == "all")
+}
 
 /// Sends a request, which is answered in time and is no outage, whatever is in it.
 async fn survived(api: &Api, what: &str, request: RequestBuilder) -> Answer {

@@ -9,6 +9,8 @@ pub(super) struct Operation {
     pub(super) method: Method,
     /// With the names of its parameters in braces.
     pub(super) path: String,
+    /// Whether a request without a body is none.
+    pub(super) needs_body: bool,
     pub(super) fields: Vec<Field>,
 }
 
@@ -82,7 +84,8 @@ pub(super) fn operations(document: &Value) -> Vec<Operation> {
                 }
             }
             let method = method.to_uppercase().parse().expect("a method");
-            found.push(Operation { id, method, path: path.clone(), fields });
+            let needs_body = said["requestBody"]["required"] == true;
+            found.push(Operation { id, method, path: path.clone(), needs_body, fields });
         }
     }
     found

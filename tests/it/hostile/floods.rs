@@ -30,9 +30,9 @@ const SHARE: u32 = 2;
 const CALM: u32 = 20;
 
 /// How long each measurement takes, and how many there are with the flood and without, in turns: so that what else the
-/// machine does is in both.
-const MEASURED: Duration = Duration::from_secs(1);
-const TURNS: usize = 5;
+/// machine does is in both. An even number: half of the turns is compared with the other half.
+const MEASURED: Duration = Duration::from_secs(2);
+const TURNS: usize = 8;
 
 /// Noise of a machine that does other things too: this much later is no sign of a neighbour.
 const NOISE: Duration = Duration::from_millis(10);
@@ -144,19 +144,22 @@ impl Times {
         self.0.last_mut().expect("a turn has begun").push(took);
     }
 
-    /// The slowest of a hundred answers.
+    /// What 99 of 100 answers do not exceed.
     fn p99(&self) -> Duration {
-        let mut times = self.0.concat();
-        times.sort_unstable();
-        times[(times.len() * 99 / 100).min(times.len() - 1)]
+        p99(self.0.iter())
     }
 
-    /// By how much the slowest answers of turns differ.
+    /// By how much that differs between every other turn and the rest, which were measured alike.
     fn spread(&self) -> Duration {
-        let slowest = || self.0.iter().filter_map(|turn| turn.iter().max());
-        let (most, least) = (slowest().max(), slowest().min());
-        most.zip(least).map_or(Duration::ZERO, |(most, least)| *most - *least)
+        let half = |start: usize| p99(self.0.iter().skip(start).step_by(2));
+        half(0).abs_diff(half(1))
     }
+}
+
+fn p99<'a>(turns: impl Iterator<Item = &'a Vec<Duration>>) -> Duration {
+    let mut times: Vec<Duration> = turns.flatten().copied().collect();
+    times.sort_unstable();
+    times[(times.len() * 99).div_ceil(100).saturating_sub(1)]
 }
 
 /// How long reading and sending readings took.
@@ -195,6 +198,8 @@ impl Seen {
         {
             let (before, noise) = (quiet.p99(), quiet.spread());
             let allowed = (before / 5).max(NOISE).max(noise);
+            let (after, count) = (beside.p99(), quiet.0.concat().len());
+            eprintln!("{what}: p99 {before:?} ± {noise:?} of {count}, beside the flood {after:?}");
             if beside.p99() > before + allowed {
                 let beside = beside.p99();
                 return Err(format!("{what}: {before:?} ± {noise:?} before, {beside:?} beside"));

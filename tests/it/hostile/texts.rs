@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     LANES,
     fields::{self, Field, Kind, Operation},
+    is_whole,
     samples::{Sample, Seen, World},
     survived, survived_body,
 };
@@ -216,7 +217,8 @@ async fn try_field(
 async fn every_field(world: &World, naughty: &[String], every: usize) {
     let document = world.owner.read("/api/openapi.json").await;
     let operations = fields::operations(&document);
-    let (some, few) = (texts(naughty, every), texts(naughty, 64));
+    let (every, seldom) = if is_whole() { (1, 1) } else { (every, 64) };
+    let (some, few) = (texts(naughty, every), texts(naughty, seldom));
     let fields = operations
         .iter()
         .flat_map(|operation| operation.fields.iter().map(move |field| (operation, field)));
