@@ -189,8 +189,9 @@ async fn told(hub: &Hub, org: OrgId, device: DeviceId) -> Result<Option<DeviceDu
 
 async fn tell(hub: &Hub, source: SourceId, duty: &UnitDuty) -> Result<(), AskError> {
     let state = hub.units.observe(duty.unit).await?.state;
-    if !duty.is_measured && state.points.iter().any(|point| point.point.source == source) {
-        hub.units.retire_source(duty.unit, source).await?;
+    let is_here = state.points.iter().any(|point| point.point.source == source && !point.is_gone());
+    if let Some(left_at) = duty.left_at.filter(|_| is_here) {
+        hub.units.retire_source(duty.unit, source, left_at).await?;
     }
     if state.calibration_due_at != duty.calibration_due_at {
         hub.units.expect_calibration(duty.unit, duty.calibration_due_at).await?;

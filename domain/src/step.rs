@@ -56,7 +56,7 @@ impl<'a> Step<'a> {
             Input::SetMode(mode) => self.move_to(|state| state.mode = mode.clone()),
             Input::CalibrationDue(due_at) => self.expect_calibration(*due_at),
             Input::AttributeSilence(cause) => self.move_to(|state| state.link.cause = *cause),
-            Input::RetireSource(source) => self.retire_source(*source),
+            Input::RetireSource { source, at } => self.retire_source(*source, *at),
             Input::Retire { by } => self.retire(*by),
         }
         Verdict::Done
@@ -211,9 +211,9 @@ impl<'a> Step<'a> {
         });
     }
 
-    /// Waits for a source no more. The link goes by the sensors that are left; what the source had open stays so,
-    /// as taking a sensor away cools nothing.
-    fn retire_source(&mut self, source: SourceId) {
+    /// Waits for a source no more, which measured here until `at`: a swap is often told after it was made. The link
+    /// goes by the sensors that are left; what the source had open stays so, as taking a sensor away cools nothing.
+    fn retire_source(&mut self, source: SourceId, at: Timestamp) {
         let is_its = |point: &PointState| point.point.source == source && !point.is_gone();
         if !self.state.points.iter().any(is_its) {
             return;
@@ -221,13 +221,13 @@ impl<'a> Step<'a> {
         let is_sensor =
             |point: &PointState| !point.is_auxiliary() && point.point.channel != Channel::MANUAL;
         let was_heard = self.state.points.iter().any(|point| is_its(point) && is_sensor(point));
-        let now = self.now;
+        let gone_at = at.min(self.now);
         self.move_to(|state| {
             state
                 .points
                 .iter_mut()
                 .filter(|point| is_its(point))
-                .for_each(|point| point.leave(now));
+                .for_each(|point| point.leave(gone_at));
             forget_oldest(&mut state.points);
             if was_heard {
                 let here = |point: &&PointState| is_sensor(point) && !point.is_gone();

@@ -181,7 +181,12 @@ pub enum Input<'a> {
     AttributeSilence(LinkCause),
     /// A source measures here no more: nobody waits for it. What it had open ends by another point's readings, or by
     /// a person's word.
-    RetireSource(SourceId),
+    RetireSource {
+        /// Which.
+        source: SourceId,
+        /// Since when: readings of others from then on tell how it is.
+        at: Timestamp,
+    },
     /// The unit is watched no more. Its alerts are over, and nothing falls due in the same step.
     Retire {
         /// Who says so.

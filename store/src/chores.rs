@@ -70,7 +70,7 @@ impl Sql {
         for unit in seen {
             units.push(UnitDuty {
                 unit: UnitId(unit),
-                is_measured: row.unit_id == Some(unit),
+                left_at: (row.unit_id != Some(unit)).then(|| left_at(&its, unit)),
                 calibration_due_at: calibrations::due_at(&asked, org, UnitId(unit)).await?,
             });
         }
@@ -118,6 +118,12 @@ impl Sql {
             .await?;
         Ok(change.commit().await?)
     }
+}
+
+/// When a sensor that measures `unit` no more left it. One that measured it twice left it at the end of the second time.
+fn left_at(its: &[device_assignment::Model], unit: Uuid) -> Timestamp {
+    let ends = its.iter().filter(|row| row.unit_id == unit).filter_map(|row| row.until_at);
+    ends.max().map_or(Timestamp::LATEST, Timestamp::from_millis)
 }
 
 /// Notes that a sensor was changed, within the change.

@@ -31,12 +31,18 @@ impl Units {
         self.take(unit, Input::SetMode(mode)).await
     }
 
-    /// A source measures here no more: what it last said counts no more.
+    /// A source measures here no more since `at`: nobody waits for it. What it had open stays open until another
+    /// sensor's readings or a person end it.
     ///
     /// # Errors
     /// See [`AskError`].
-    pub async fn retire_source(&self, unit: UnitId, source: SourceId) -> Result<(), AskError> {
-        self.take(unit, Input::RetireSource(source)).await
+    pub async fn retire_source(
+        &self,
+        unit: UnitId,
+        source: SourceId,
+        at: Timestamp,
+    ) -> Result<(), AskError> {
+        self.take(unit, Input::RetireSource { source, at }).await
     }
 
     /// The unit's calibration runs out then; with `None`, never.

@@ -309,6 +309,11 @@ async fn a_unit_that_still_cannot_be_read_is_set_aside_for_as_long_again() {
     assert_eq!(world.show().await.view.status, Status::MonitoringInterrupted);
 }
 
+/// A source measures the world's unit no more from now on.
+async fn retire(world: &World, source: SourceId) {
+    world.units.retire_source(world.unit, source, world.clock.now()).await.unwrap();
+}
+
 /// Takes in readings of the world's unit.
 async fn send(world: &World, readings: Vec<Reading>) -> Vec<ReadingFate> {
     let batch = UnitBatch { unit: world.unit, readings };
@@ -328,7 +333,7 @@ async fn an_alarm_outlives_the_sensor_that_raised_it_and_a_restart() {
     let hot = labelled(&world, "old", 9_000);
     assert_eq!(send(&world, vec![hot.clone()]).await, [ReadingFate::Accepted]);
     world.sleep(10 * MINUTE + 1).await;
-    world.units.retire_source(world.unit, hot.point.source).await.unwrap();
+    retire(&world, hot.point.source).await;
     let world = world.stop_for(60).await;
     assert_eq!(send(&world, vec![hot]).await, [ReadingFate::Duplicate]);
     let shown = world.show().await.view;
@@ -350,12 +355,12 @@ async fn a_source_that_was_forgotten_and_sends_again_what_was_judged_stops_nothi
     let world = World::begin().await;
     let first = labelled(&world, "first", 3_000);
     send(&world, vec![first.clone()]).await;
-    world.units.retire_source(world.unit, first.point.source).await.unwrap();
+    retire(&world, first.point.source).await;
     for n in 0..40 {
         world.sleep(1).await;
         let next = labelled(&world, &format!("next{n}"), 3_000);
         send(&world, vec![next.clone()]).await;
-        world.units.retire_source(world.unit, next.point.source).await.unwrap();
+        retire(&world, next.point.source).await;
     }
     let state = world.units.observe(world.unit).await.unwrap().state;
     assert!(state.point(&first.point).is_none(), "it is forgotten");

@@ -51,7 +51,7 @@ pub(crate) struct World {
     pub(crate) org: OrgId,
     pub(crate) site: SiteId,
     pub(crate) unit: UnitId,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     settings: UnitsSettings,
 }
 

@@ -2,7 +2,7 @@
 
 use hub_domain::{
     AlertEventKind, AlertKind, AlertStatus, Channel, Input, Judged, LinkCause, MilliCelsius, Point,
-    Reading, Refusal, Rule, Severity, SourceId, Status, UnitView, Verdict,
+    Reading, Refusal, Rule, Severity, SourceId, Status, Timestamp, UnitView, Verdict,
 };
 use uuid::Uuid;
 
@@ -132,7 +132,7 @@ fn a_resolved_relapse_is_a_new_alert() {
 #[test]
 fn a_sensor_taken_away_leaves_its_alarm_until_another_sees_that_it_is_cold() {
     let mut story = hot_with_a_second_sensor();
-    story.tell("08:12:00", Input::RetireSource(point("b").source), "");
+    story.tell("08:12:00", leaves("b", "08:12:00"), "");
     story.play(
         "
         08:11:59<08:12:30  3.0  alarm_active
@@ -145,6 +145,11 @@ fn a_sensor_taken_away_leaves_its_alarm_until_another_sees_that_it_is_cold() {
     let gone = story.unit.state.point(&point("b")).expect("its order is kept");
     assert!(gone.is_gone() && gone.temperature.is_none());
     assert_eq!(story.judge("08:00:10<08:17:00  b:9.0"), Judged::Past, "sent again, it is not new");
+}
+
+/// A sensor goes at that time, and is said to at once.
+fn leaves(name: &str, time: &str) -> Input<'static> {
+    Input::RetireSource { source: point(name).source, at: at(time) }
 }
 
 /// `a` is cold, `b` has been hot for the confirm time.
@@ -164,7 +169,7 @@ fn hot_with_a_second_sensor() -> Story {
 fn a_hot_sensor_swapped_for_another_is_the_same_alarm() {
     let mut story = hot_with_a_second_sensor();
     let alert = story.alert(AlertKind::TemperatureHigh).id;
-    story.tell("08:12:00", Input::RetireSource(point("b").source), "");
+    story.tell("08:12:00", leaves("b", "08:12:00"), "");
     story.play("08:13:00  9.0  alarm_active\n 08:14:00  9.0  alarm_active");
     assert_eq!(story.alert(AlertKind::TemperatureHigh).id, alert);
     let refused = Verdict::Refused(Refusal::ConditionActive);
@@ -174,7 +179,7 @@ fn a_hot_sensor_swapped_for_another_is_the_same_alarm() {
 #[test]
 fn what_only_a_sensor_that_went_holds_open_a_person_may_resolve() {
     let mut story = hot_with_a_second_sensor();
-    story.tell("08:12:00", Input::RetireSource(point("b").source), "");
+    story.tell("08:12:00", leaves("b", "08:12:00"), "");
     let alert = story.alert(AlertKind::TemperatureHigh).id;
     assert_eq!(story.resolve("08:13:00", alert, "high.resolved"), Verdict::Done);
     story.play("08:13:30  tick  ok");
@@ -183,7 +188,7 @@ fn what_only_a_sensor_that_went_holds_open_a_person_may_resolve() {
 #[test]
 fn a_sensor_that_comes_back_is_judged_by_its_own_readings() {
     let mut story = hot_with_a_second_sensor();
-    story.tell("08:12:00", Input::RetireSource(point("b").source), "");
+    story.tell("08:12:00", leaves("b", "08:12:00"), "");
     story.play(
         "
         08:13:00  b:9.0  alarm_active
@@ -199,13 +204,38 @@ fn a_sensor_that_comes_back_is_judged_by_its_own_readings() {
 fn an_excursion_of_a_sensor_that_went_is_confirmed_before_another_ends_it() {
     let mut story = Story::of(patient());
     story.play("08:00:00  3.0  ok\n 08:00:10  b:9.0  excursion  high.opened");
-    story.tell("08:02:00", Input::RetireSource(point("b").source), "");
+    story.tell("08:02:00", leaves("b", "08:02:00"), "");
     story.play(
         "
         08:11:00<08:30:00  3.0  .
         08:12:00<08:30:00  3.0  ok  high.confirmed@08:10:10 high.resolved
         ",
     );
+}
+
+#[test]
+fn a_sensor_counts_as_gone_from_when_it_went_not_from_when_that_was_told() {
+    let mut story = Story::of(patient());
+    story.play("08:00:00  3.0  ok\n 08:29:00  b:9.0  excursion  high.opened");
+    // taken out at 08:30, told at 08:35; what the other one measured meanwhile comes only now
+    let left = Input::RetireSource { source: point("b").source, at: at("08:30:00") };
+    story.tell("08:35:00", left, "");
+    story.play(
+        "
+        08:30:00<08:35:10  3.0  excursion
+        08:32:00<08:35:11  3.0  restoring
+        08:34:00<08:35:12  3.0  ok         high.resolved
+        ",
+    );
+}
+
+#[test]
+fn a_sensor_that_is_said_to_go_later_is_gone_now() {
+    let mut story = hot_with_a_second_sensor();
+    let left = Input::RetireSource { source: point("b").source, at: Timestamp::LATEST };
+    story.tell("08:12:00", left, "");
+    let gone = story.unit.state.point(&point("b")).expect("its order is kept");
+    assert_eq!(gone.gone_at, Some(at("08:12:00")));
 }
 
 #[test]
@@ -217,7 +247,7 @@ fn only_so_many_sensors_that_went_are_remembered_and_none_with_something_open() 
         let milli_celsius = if n == 7 { 9_000 } else { 4_900 };
         let reading = Reading::new(sensor(n), now, now, MilliCelsius(milli_celsius));
         story.step(&[Input::Reading(&reading)], now);
-        story.step(&[Input::RetireSource(sensor(n).source)], now);
+        story.step(&[Input::RetireSource { source: sensor(n).source, at: now }], now);
     }
     let is_known = |n: &u32| story.unit.state.point(&sensor(*n)).is_some();
     let known: Vec<u32> = (0..50).filter(is_known).collect();
@@ -260,8 +290,10 @@ fn a_unit_has_only_so_many_points_and_what_is_one_too_many_moves_nothing() {
     let by_hand = Point { source: SourceId::direct(story.unit.id), channel: Channel::MANUAL };
     assert_eq!(judge(&mut story, by_hand, 65), judged(Judged::InOrder), "a person is always heard");
     assert_eq!(judge(&mut story, sensor(3), 66), judged(Judged::InOrder));
-    story.step(&[Input::RetireSource(sensor(5).source)], at("08:01:07"));
-    story.step(&[Input::RetireSource(sensor(6).source)], at("08:01:07"));
+    let now = at("08:01:07");
+    for n in [5, 6] {
+        story.step(&[Input::RetireSource { source: sensor(n).source, at: now }], now);
+    }
     assert_eq!(judge(&mut story, sensor(64), 68), judged(Judged::InOrder), "there is room again");
 }
 
@@ -277,7 +309,7 @@ fn logs_of_one_instant_beyond_a_number_are_late() {
 fn a_unit_that_lost_its_last_sensor_is_not_ok_and_waits_for_none() {
     let mut story = Story::of(patient());
     story.play("08:00:00  3.0  ok");
-    story.tell("08:01:00", Input::RetireSource(point("a").source), "");
+    story.tell("08:01:00", leaves("a", "08:01:00"), "");
     story.play("08:01:01  tick  monitoring_interrupted\n 20:00:00  tick  monitoring_interrupted");
     assert_eq!(UnitView::of(&story.unit.state).temperature, None);
     story.play("20:01:00  3.0  ok");

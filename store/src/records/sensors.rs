@@ -94,8 +94,8 @@ pub struct DeviceDuties {
 pub struct UnitDuty {
     /// The unit.
     pub unit: UnitId,
-    /// Whether the sensor measures it now.
-    pub is_measured: bool,
+    /// Since when the sensor measures it no more; `None` while it does.
+    pub left_at: Option<Timestamp>,
     /// When the first of its sensors' calibrations runs out.
     pub calibration_due_at: Option<Timestamp>,
 }

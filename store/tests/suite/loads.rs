@@ -82,7 +82,9 @@ pub(crate) async fn a_loaded_unit_folds_to_the_state_before(world: &World) {
             let live = &mut live[index];
             if numbers.below(5) == 0 {
                 let second = SourceId::labelled(live.unit.id, "second");
-                let inputs = [Input::Tick, Input::Tick, Input::RetireSource(second)];
+                let at = now.plus_millis(-i64::try_from(numbers.below(90_000)).unwrap());
+                let gone = Input::RetireSource { source: second, at };
+                let inputs = [Input::Tick, Input::Tick, gone];
                 let input = &inputs[usize::try_from(numbers.below(3)).unwrap()];
                 live.take(store, std::slice::from_ref(input), now).await.unwrap();
             } else {

@@ -83,15 +83,15 @@ pub(crate) async fn a_change_is_noted_until_it_is_carried_through(world: &World)
     assert_eq!(again.len(), 1);
 
     let duties = store.device_duties(org, id).await.unwrap().unwrap();
-    let mut told: Vec<_> = duties.units.iter().map(|duty| (duty.unit, duty.is_measured)).collect();
+    let mut told: Vec<_> = duties.units.iter().map(|duty| (duty.unit, duty.left_at)).collect();
     told.sort_unstable();
-    let mut expected = vec![(units[0].id, false), (units[1].id, true)];
+    let mut expected = vec![(units[0].id, Some(at(5))), (units[1].id, None)];
     expected.sort_unstable();
     assert_eq!(told, expected);
     store.delete_device(org, id, None, Actor::Hub).await.unwrap();
     let duties = store.device_duties(org, id).await.unwrap().unwrap();
     assert!(duties.sensor.assignments.is_empty(), "nothing is read for a deleted sensor");
-    assert!(duties.units.iter().all(|duty| !duty.is_measured));
+    assert!(duties.units.iter().all(|duty| duty.left_at.is_some()));
     store.finish_chore(again[0]).await.unwrap();
     assert!(store.device_chores(at(6), 10).await.unwrap().is_empty());
 }
@@ -106,7 +106,7 @@ pub(crate) async fn a_unit_that_was_left_at_once_is_told(world: &World) {
     let told = async || {
         let duties = store.device_duties(org, id).await.unwrap().unwrap();
         let mut told: Vec<_> =
-            duties.units.iter().map(|duty| (duty.unit, duty.is_measured)).collect();
+            duties.units.iter().map(|duty| (duty.unit, duty.left_at.is_none())).collect();
         told.sort_unstable();
         told
     };
