@@ -30,7 +30,7 @@ use crate::{
     config::{ConfigError, IssuerSettings, Settings},
     follow_up,
     http::{ingest::places::Places, platform, proxies::Proxies, router, server},
-    maintenance, telemetry,
+    maintenance, rule_changes, telemetry,
     ttn::sightings::Sightings,
     ws::{HubAccess, JsonEncoder, Realtime, SocketSettings},
 };
@@ -81,6 +81,8 @@ pub struct Parts {
     pub gateways: Sightings,
     /// Sensors whose kept frames are being read.
     pub reading: follow_up::Reading,
+    /// Which rules running units were told.
+    pub rules_told: rule_changes::Told,
     /// Where readings belong.
     pub places: Places,
     /// Hashes passwords.
@@ -268,6 +270,7 @@ impl App {
         let looked_after = tokio::spawn(look_after(hub.clone()));
         let maintained = tokio::spawn(maintenance::look_after(hub.clone()));
         let taken_up = tokio::spawn(follow_up::take_up(hub.clone()));
+        let ruled = tokio::spawn(rule_changes::look_after(hub.clone()));
         let served = tokio::spawn(server::serve(
             listener,
             router,
@@ -284,6 +287,7 @@ impl App {
         looked_after.abort();
         maintained.abort();
         taken_up.abort();
+        ruled.abort();
         finish(&hub, end_by).await;
         tracing::info!("the hub has stopped");
     }
@@ -317,6 +321,8 @@ async fn start_hub(
     let verifier = Verifier::new(issuers, store.clone(), Arc::clone(&clock));
     let channels =
         Channels::new(Arc::new(JsonEncoder), Arc::new(unix_nanos), ChannelSettings::default());
+    let rules_told =
+        rule_changes::Told::load(&store).await.context("the rules in force cannot be read")?;
     let units =
         Units::start(store.clone(), Arc::clone(&clock), channels.clone(), UnitsSettings::default())
             .await
@@ -332,6 +338,7 @@ async fn start_hub(
         rates: Rates::new(settings.shares),
         gateways: Sightings::default(),
         reading: follow_up::Reading::default(),
+        rules_told,
         places: Places::new(store.clone()),
         passwords: Passwords::new(cores),
         sign_ins: SignIns::new(),

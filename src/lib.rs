@@ -15,6 +15,7 @@ pub mod demonstration;
 pub mod follow_up;
 pub mod http;
 pub mod maintenance;
+pub mod rule_changes;
 pub mod telemetry;
 pub mod ttn;
 pub mod wire;

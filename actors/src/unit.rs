@@ -257,11 +257,14 @@ impl UnitActor {
         rule: Arc<Rule>,
         rule_version: i64,
     ) -> Result<Result<(), AskError>, ActorProcessingErr> {
-        let is_known = rule_version == live.rule_version && *rule == *live.unit.rule;
-        if rule_version < live.rule_version || is_known {
+        if rule_version < live.rule_version {
             return Ok(Ok(()));
         }
-        (live.unit.rule, live.rule_version, live.must_checkpoint) = (rule, rule_version, true);
+        live.rule_version = rule_version;
+        if *rule == *live.unit.rule {
+            return Ok(Ok(())); // an edit that says nothing new of this unit
+        }
+        (live.unit.rule, live.must_checkpoint) = (rule, true);
         Ok(self.advance(live, Asked::Time, Said::default()).await?.map(drop))
     }
 

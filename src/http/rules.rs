@@ -1,17 +1,15 @@
 //! Alert rules: what is said at each scope.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     extract::State,
     http::{HeaderName, HeaderValue, StatusCode, header::LOCATION},
     response::{IntoResponse as _, Response},
 };
-use hub_actors::AskError;
+use futures_util::future::BoxFuture;
 use hub_domain::{Layer, RuleId, RuleLayer};
 use hub_store::{
-    RuleEdit, RuleScope, StoreError,
+    RuleEdit, StoreError,
     records::{AlertRule, Life},
 };
 use serde::{Deserialize, Serialize};
@@ -35,6 +33,7 @@ use super::{
 use crate::{
     app::Hub,
     auth::{Caller, Deed},
+    rule_changes,
     wire::InstantOut,
 };
 
@@ -145,9 +144,12 @@ pub async fn put(
     caller.may(deed(layer))?;
     let scope = scope_of(&hub, &caller, layer, asked.scope_id.as_deref()).await?;
     let said = rule_layers::layer(asked.temperature_unit.as_deref(), &asked.rule)?;
-    let put = hub.store.put_rule(caller.org, layer, scope.id(), said, caller.by()).await;
-    let (rule, is_new) = put.map_err(|error| not_there(error, "/scopeId"))?;
-    tell_units(&hub, scope).await?;
+    let (store, org, by) = (hub.store.clone(), caller.org, caller.by());
+    let put = async move {
+        let put = store.put_rule(org, layer, scope.id(), said, by).await;
+        Ok((put.map_err(|error| not_there(error, "/scopeId"))?, Some(scope)))
+    };
+    let (rule, is_new) = rule_changes::carry_through(&hub, Box::pin(put)).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let location = located(&rule);
     Ok((status, [location, edition::tag(rule.version)], Json(RuleOut::from(rule))).into_response())
@@ -243,9 +245,9 @@ pub async fn edit(
     let said = rule_layers::layer(asked.temperature_unit.as_deref(), &asked.rule)?;
     let unset = rule_layers::unset(&asked.unset, &said)?;
     let edit = RuleEdit { said, unset };
-    let rule = hub.store.edit_rule(caller.org, id, expected, edit, caller.by()).await?;
-    tell_units(&hub, rule.of()).await?;
-    Ok(tagged(rule))
+    let (store, org, by) = (hub.store.clone(), caller.org, caller.by());
+    let edited = async move { store.edit_rule(org, id, expected, edit, by).await };
+    Ok(tagged(carried_through(&hub, Box::pin(edited)).await?))
 }
 
 /// Lets the scope of a rule say nothing any more. Running units are judged without it when this answers.
@@ -271,8 +273,9 @@ pub async fn delete(
     Id(id): Id<RuleId>,
 ) -> Result<StatusCode, ApiError> {
     allowed(&hub, &caller, id, Life::Present).await?;
-    let rule = hub.store.delete_rule(caller.org, id, caller.by()).await?;
-    tell_units(&hub, rule.of()).await?;
+    let (store, org, by) = (hub.store.clone(), caller.org, caller.by());
+    let deleted = async move { store.delete_rule(org, id, by).await };
+    carried_through(&hub, Box::pin(deleted)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -299,9 +302,9 @@ pub async fn restore(
     Id(id): Id<RuleId>,
 ) -> Result<Tagged<RuleOut>, ApiError> {
     allowed(&hub, &caller, id, Life::Deleted).await?;
-    let rule = hub.store.restore_rule(caller.org, id, caller.by()).await?;
-    tell_units(&hub, rule.of()).await?;
-    Ok(tagged(rule))
+    let (store, org, by) = (hub.store.clone(), caller.org, caller.by());
+    let restored = async move { store.restore_rule(org, id, by).await };
+    Ok(tagged(carried_through(&hub, Box::pin(restored)).await?))
 }
 
 /// What it takes to write the rule of a scope.
@@ -326,29 +329,15 @@ async fn allowed(hub: &Hub, caller: &Caller, id: RuleId, life: Life) -> Result<(
     }
 }
 
-/// How often units are told again that could not be told, a second apart.
-const TELL_AGAIN: u32 = 300;
-
-/// Brings the rule to running units. It is stored: a unit that is not told loads it when it starts. Where they cannot
-/// be told now, they are told as soon as they can, whoever asks or does not ask again.
-async fn tell_units(hub: &Hub, scope: RuleScope) -> Result<(), ApiError> {
-    match hub.units.rules_changed(scope).await {
-        Ok(()) | Err(AskError::UnknownUnit) => Ok(()),
-        Err(error) => {
-            let units = hub.units.clone();
-            tokio::spawn(async move {
-                for _ in 0..TELL_AGAIN {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    if matches!(
-                        units.rules_changed(scope).await,
-                        Ok(()) | Err(AskError::UnknownUnit)
-                    ) {
-                        return;
-                    }
-                }
-                tracing::error!(?scope, "running units were not told of their edited rule");
-            });
-            Err(error.into())
-        }
-    }
+/// Makes an edit of a rule and tells the running units that it concerns.
+async fn carried_through(
+    hub: &Hub,
+    edit: BoxFuture<'static, Result<AlertRule, StoreError>>,
+) -> Result<AlertRule, ApiError> {
+    let edit = async move {
+        let rule = edit.await?;
+        let scope = rule.of();
+        Ok((rule, Some(scope)))
+    };
+    rule_changes::carry_through(hub, Box::pin(edit)).await
 }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     app::Hub,
     auth::{Caller, Deed},
-    follow_up, maintenance,
+    follow_up, maintenance, rule_changes,
 };
 
 /// An edit of a unit. What is left out stays.
@@ -72,16 +72,17 @@ pub async fn edit(
     caller.may(Deed::EditUnit)?;
     let unit = hub.store.unit(caller.org, id).await?.ok_or(ApiError::NotFound)?;
     let edit = read_edit(&hub, &caller, &unit, asked).await?;
-    let edited = hub.store.edit_unit(caller.org, id, expected, &edit, caller.by()).await;
-    let edited = edited.map_err(preset_refused)?;
-    if let Err(error) = hub.units.unit_edited(&edited.unit).await {
-        tracing::warn!(unit.id = %id, %error, "an edited unit is not shown yet"); // its next start shows it
-    }
-    if edited.is_judged_anew {
-        hub.units.rules_changed(RuleScope::Unit(id)).await?;
-    }
+    let (store, units, org, by) = (hub.store.clone(), hub.units.clone(), caller.org, caller.by());
+    let edited = async move {
+        let edited = store.edit_unit(org, id, expected, &edit, by).await.map_err(preset_refused)?;
+        if let Err(error) = units.unit_edited(&edited.unit).await {
+            tracing::warn!(unit.id = %id, %error, "an edited unit is not shown yet"); // its next start shows it
+        }
+        Ok((edited.unit, edited.is_judged_anew.then_some(RuleScope::Unit(id))))
+    };
+    let unit = rule_changes::carry_through(&hub, Box::pin(edited)).await?;
     let live = live(&hub, id).await.ok();
-    Ok(UnitOut::tagged(edited.unit, live))
+    Ok(UnitOut::tagged(unit, live))
 }
 
 /// Deletes a unit: its alerts are resolved, and it is watched no more. It can be restored.

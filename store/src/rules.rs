@@ -199,6 +199,14 @@ impl Store {
     ) -> Result<Vec<(UnitId, Arc<Rule>, i64)>, StoreError> {
         ask!(self, rules_of(scope))
     }
+
+    /// The version of the rules of every organization that is not deleted.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn rules_versions(&self) -> Result<Vec<(OrgId, i64)>, StoreError> {
+        ask_database!(self, rules_versions())
+    }
 }
 
 impl Sql {
@@ -280,6 +288,16 @@ impl Sql {
         let version = rules_version(&self.db, org).await?;
         let mut book = rule_book(&self.db, &[org]).await?;
         units.iter().map(|unit| Ok((unit.id, book.stored_rule(unit)?, version))).collect()
+    }
+}
+
+impl Sql {
+    pub(crate) async fn rules_versions(&self) -> Result<Vec<(OrgId, i64)>, StoreError> {
+        use organization::Column::{DeletedAt, Id, RulesVersion};
+        let living = organization::Entity::find().filter(DeletedAt.is_null());
+        let versions = living.select_only().columns([Id, RulesVersion]).into_tuple();
+        let versions: Vec<(Uuid, i64)> = versions.all(&self.db).await?;
+        Ok(versions.into_iter().map(|(org, version)| (OrgId(org), version)).collect())
     }
 }
 

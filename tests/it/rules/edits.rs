@@ -1,8 +1,48 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
+use freshtrack_hub::clock::SystemClock;
 use futures_util::future::join_all;
+use hub_domain::{Layer, RuleField, RuleLayer};
+use hub_store::{OpenOptions, Store, records::Actor};
+use hub_testkit::{hub::HubProcess, postgres::PrivatePostgres, wait};
 
 use super::*;
+use crate::promises::{Backend, SOON};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_the_hub_was_not_told_of_reaches_its_running_units() {
+    for backend in BACKENDS {
+        let builder = HubProcess::builder(env!("CARGO_BIN_EXE_hub"));
+        let url = PrivatePostgres::shared().create_database();
+        let builder = match backend {
+            Backend::Sqlite => builder,
+            Backend::Postgres => builder.database_url(url.clone()),
+        };
+        let hub = builder.start().await.expect("the hub starts");
+        let (made, api) = hub.owner("Rules").await.expect("an owner is made");
+        let site = api.create_site("Kitchen").await;
+        let unit = api.create_unit(&site, "Fridge").await;
+        api.set_unit_rule(&unit, json!({ "highLimit": 8 })).await;
+        assert_eq!(api.live(&unit).await["highLimit"], 8.0, "{backend:?}");
+        // another process on the database makes the edit
+        let url = match backend {
+            Backend::Sqlite => format!("sqlite://{}", hub.data().join("hub.db").display()),
+            Backend::Postgres => url,
+        };
+        let options = OpenOptions { url, max_connections: 2, clock: Arc::new(SystemClock) };
+        let store = Store::open(options).await.expect("the store opens");
+        let mut layer = Layer::default();
+        layer.set(RuleField::HighLimit, Some(6_000)).expect("a good limit");
+        let org = made.organization_id.parse().expect("an id");
+        let unit_id = unit.parse().expect("an id");
+        store.put_rule(org, RuleLayer::Unit, unit_id, layer, Actor::Hub).await.expect("it is put");
+        store.close().await;
+        wait::until("the unit to be judged by it", SOON, || async {
+            (api.live(&unit).await["highLimit"] == 6.0).then_some(())
+        })
+        .await;
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_edits_at_once_none_is_lost() {
