@@ -119,6 +119,7 @@ pub async fn sweep(hub: &Hub) {
             Ok(false) => {} // somebody is at it
             Err(error) => {
                 tracing::warn!(device.id = %chore.device, ?error, "a change of a device could not be carried through");
+                put_off(hub, chore).await;
             }
         }
     }
@@ -156,6 +157,13 @@ async fn take_up_some(hub: &Hub, after: Option<Uuid>) -> Option<Uuid> {
         }
     }
     (left.len() as u64 == LEFT_FRAMES).then(|| left.last().map(|(id, _)| *id)).flatten()
+}
+
+/// Lets the others have their turn before what failed is tried again.
+async fn put_off(hub: &Hub, chore: DeviceChore) {
+    if let Err(error) = hub.store.put_off_chore(chore, hub.clock.now()).await {
+        tracing::debug!(%error, "a note stays where it is in the queue");
+    }
 }
 
 async fn noted(hub: &Hub, until: Timestamp, limit: u64) -> Vec<DeviceChore> {

@@ -5,7 +5,8 @@
 use hub_domain::{DeviceId, OrgId, Timestamp, UnitId};
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _, sea_query::OnConflict,
+    QuerySelect as _, QueryTrait as _,
+    sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ use crate::{
     records::{DeviceChore, DeviceDuties, UnitDuty},
     scope::within,
     sql::Sql,
+    tenants::of_the_living,
 };
 
 impl Store {
@@ -41,6 +43,15 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<DeviceChore>, StoreError> {
         ask_database!(self, device_chores(until, limit))
+    }
+
+    /// Puts off what could not be carried through, unless there was another change since: it is looked at after all the
+    /// others.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn put_off_chore(&self, chore: DeviceChore, to: Timestamp) -> Result<(), StoreError> {
+        ask_database!(self, put_off_chore(chore, to))
     }
 
     /// Notes that a change was carried through, unless there was another since.
@@ -85,6 +96,7 @@ impl Sql {
     ) -> Result<Vec<DeviceChore>, StoreError> {
         let oldest = device_chore::Entity::find()
             .filter(device_chore::Column::SinceAt.lte(until.as_millis()))
+            .filter(of_the_living(device_chore::Column::OrgId))
             .order_by_asc(device_chore::Column::SinceAt)
             .limit(limit);
         let chore = |row: device_chore::Model| DeviceChore {
@@ -93,6 +105,21 @@ impl Sql {
             since: Timestamp::from_millis(row.since_at),
         };
         Ok(oldest.all(&self.db).await?.into_iter().map(chore).collect())
+    }
+
+    pub(crate) async fn put_off_chore(
+        &self,
+        chore: DeviceChore,
+        to: Timestamp,
+    ) -> Result<(), StoreError> {
+        device_chore::Entity::update_many()
+            .col_expr(device_chore::Column::SinceAt, Expr::val(to.as_millis()))
+            .filter(within(device_chore::Column::OrgId, chore.org))
+            .filter(device_chore::Column::DeviceId.eq(chore.device.0))
+            .filter(device_chore::Column::SinceAt.eq(chore.since.as_millis()))
+            .exec(self.changes())
+            .await?;
+        Ok(())
     }
 
     pub(crate) async fn finish_chore(&self, chore: DeviceChore) -> Result<(), StoreError> {

@@ -23,6 +23,7 @@ use crate::{
     records::{Actor, AuditEntry, MaintenanceWindow},
     scope::within,
     sql::{self, Sql},
+    tenants::of_the_living,
 };
 
 /// The most windows that one scan tells.
@@ -89,6 +90,7 @@ impl Sql {
             .add(Expr::col(ToldVersion).lt(Expr::col(Version)))
             .add(EndsAt.lte(now));
         let due = Entity::find()
+            .filter(of_the_living(Column::OrgId))
             .filter(EndedAt.is_null())
             .filter(AlertId.is_null())
             .filter(DeletedAt.is_null())

@@ -14,6 +14,7 @@ use crate::{
     records::UnitChore,
     scope::within,
     sql::Sql,
+    tenants::of_the_living,
 };
 
 /// How many are noted in one statement.
@@ -62,6 +63,7 @@ impl Sql {
     ) -> Result<Vec<UnitChore>, StoreError> {
         let due = unit_chore::Entity::find()
             .filter(unit_chore::Column::DueAt.lte(now.as_millis()))
+            .filter(of_the_living(unit_chore::Column::OrgId))
             .order_by_asc(unit_chore::Column::DueAt)
             .limit(limit);
         let chore = |row: unit_chore::Model| UnitChore {

@@ -89,6 +89,8 @@ on_both_databases! {
         assignments_follow_each_other_and_never_overlap,
         a_change_is_noted_until_it_is_carried_through,
         a_unit_that_was_left_at_once_is_told,
+        what_failed_is_looked_at_after_the_others,
+        what_is_left_to_do_of_a_deleted_organization_waits,
         what_is_claimed_is_noted_as_nobodys_no_more,
         the_earliest_of_the_newest_calibrations_is_owed,
         a_gateway_is_noted_once_a_minute,

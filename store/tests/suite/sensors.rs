@@ -4,8 +4,8 @@ use hub_domain::{DeviceId, OrgId, Timestamp, UnitId};
 use hub_store::{
     StoreError,
     records::{
-        Actor, Assignment, CalibrationEdit, DeviceEdit, DeviceFilter, GatewayEdit, Life,
-        NewCalibration, NewDevice, NewGateway, Settled, Uplink,
+        Actor, Assignment, CalibrationEdit, DeviceEdit, DeviceFilter, Edition, GatewayEdit, Life,
+        MaintenanceWindow, NewCalibration, NewDevice, NewGateway, Settled, Uplink, WindowKind,
     },
 };
 use uuid::Uuid;
@@ -94,6 +94,56 @@ pub(crate) async fn a_change_is_noted_until_it_is_carried_through(world: &World)
     assert!(duties.units.iter().all(|duty| duty.left_at.is_some()));
     store.finish_chore(again[0]).await.unwrap();
     assert!(store.device_chores(at(6), 10).await.unwrap().is_empty());
+}
+
+pub(crate) async fn what_failed_is_looked_at_after_the_others(world: &World) {
+    let store = &world.store;
+    let org = world.org().await;
+    let first = device(world, org, None, None).await;
+    world.clock.set(at(1));
+    let second = device(world, org, None, None).await;
+    let due = async || {
+        let chores = store.device_chores(at(9), 10).await.unwrap();
+        chores.iter().map(|chore| chore.device).collect::<Vec<_>>()
+    };
+    assert_eq!(due().await, [first, second]);
+    let failed = store.device_chores(at(9), 1).await.unwrap()[0];
+    store.put_off_chore(failed, at(2)).await.unwrap();
+    assert_eq!(due().await, [second, first]);
+    store.put_off_chore(failed, at(3)).await.unwrap();
+    assert_eq!(store.device_chores(at(2), 10).await.unwrap().len(), 2, "it is another note since");
+}
+
+pub(crate) async fn what_is_left_to_do_of_a_deleted_organization_waits(world: &World) {
+    let store = &world.store;
+    let (org, site, units) = world.units(1).await;
+    device(world, org, None, None).await;
+    store.note_units(org, &[units[0].id], at(0)).await.unwrap();
+    let window = MaintenanceWindow {
+        id: Uuid::now_v7(),
+        org,
+        site,
+        unit: None,
+        alert: None,
+        kind: WindowKind::Maintenance,
+        starts_at: at(1),
+        ends_at: at(60),
+        reason: "new door seal".to_owned(),
+        begun_at: None,
+        ended_at: None,
+        created_by: None,
+        created_at: at(0),
+        edition: Edition::default(),
+    };
+    store.plan_window(&window, Actor::Hub).await.unwrap();
+    let due = async || {
+        let devices = store.device_chores(at(9), 10).await.unwrap().len();
+        let units = store.unit_chores(at(9), 10).await.unwrap().len();
+        (devices, units, store.due_windows(at(9)).await.unwrap().len())
+    };
+    assert_eq!(due().await, (1, 1, 1));
+    store.delete_organization(org, Actor::Hub).await.unwrap();
+    assert_eq!(due().await, (0, 0, 0), "nothing of it can be done, and it is in nobody's way");
 }
 
 pub(crate) async fn a_unit_that_was_left_at_once_is_told(world: &World) {
