@@ -223,7 +223,17 @@ impl Sql {
         id: Uuid,
         entry: AuditEntry,
     ) -> Result<Gateway, StoreError> {
-        self.restore::<gateway::Entity>(entry.org, id, "gatewayEui", entry).await?.try_into()
+        let org = entry.org;
+        let change = self.begin_of(org).await?;
+        let before = kept::hold::<gateway::Entity>(&change, org, id, Life::Deleted, None).await?;
+        need_site(&change, org, before.site_id).await.map_err(|error| match error {
+            StoreError::NotFound => StoreError::ParentDeleted,
+            other => other,
+        })?;
+        let after =
+            kept::mark::<gateway::Entity>(&change, &before, None, entry, "gatewayEui").await?;
+        change.commit().await?;
+        after.try_into()
     }
 
     pub(crate) async fn purge_gateway(

@@ -48,3 +48,22 @@ async fn a_gateway_is_seen_in_the_frames_that_it_passes_on() {
         assert_eq!(api.list("/api/v1/gateways?deleted=true").await.len(), 0, "{backend:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_comes_back_only_to_a_site_that_is_there() {
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        let api = &story.api;
+        let site = api.create_site("Bar").await;
+        let body = json!({ "name": "Roof", "siteId": site, "gatewayEui": "B827EBFFFE000001" });
+        let made = api.create("/api/v1/gateways", body).await;
+        let path = format!("/api/v1/gateways/{}", made["id"].as_str().unwrap());
+        delete(api, &path).await.expect(204);
+        delete(api, &format!("/api/v1/sites/{site}")).await.expect(204);
+        let refused = api.post(&format!("{path}/restore"), &json!({})).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (409, "parent_deleted"));
+        drop(api.post(&format!("/api/v1/sites/{site}/restore"), &json!({})).await.expect(200));
+        let restored = api.post(&format!("{path}/restore"), &json!({})).await.expect(200);
+        assert_eq!(restored["siteId"], json!(site), "{backend:?}");
+    }
+}
