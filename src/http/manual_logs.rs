@@ -187,13 +187,16 @@ pub async fn create(
     body::Json(asked): body::Json<ManualLogIn>,
 ) -> Result<Kept, ApiError> {
     caller.may(Deed::Record)?;
-    let (log, action) = log_of(&hub, &caller, asked).await?;
+    let (log, action) = log_of(&hub, &caller, asked)?;
+    // one that was written down is known again though its unit is deleted by now
     if let Some(kept) = known(&hub, &caller, &log).await? {
         return Ok(kept);
     }
+    let unit = hub.store.unit(caller.scope(), log.unit).await?.ok_or_else(|| unknown("/unitId"))?;
+    let log = ManualLog { site: unit.site, ..log };
     // the reading first: a crash before the log is written is healed by the log sent again, whose reading is then there
     take_in(&hub, &log).await?;
-    let is_out_of_range = is_outside(&hub.units.show(log.unit).await?, log.temperature);
+    let is_out_of_range = is_outside(&hub, &log).await?;
     let needs_action = is_out_of_range && action.is_none();
     let log = ManualLog { is_out_of_range, needs_action, ..log };
     match hub.store.create_manual_log(&log, action.as_deref(), caller.by()).await {

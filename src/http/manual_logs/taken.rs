@@ -1,21 +1,27 @@
 //! How a log is taken in: read from its body, known again, judged as a reading.
 
 use axum::http::StatusCode;
-use hub_actors::{ReadingFate, ShownUnit, UnitBatch};
-use hub_domain::{Channel, MilliCelsius, Point, Reading, SourceId, Timestamp, UserId};
-use hub_store::records::{Edition, ManualLog, UnitRecord};
+use hub_actors::{ReadingFate, UnitBatch};
+use hub_domain::{
+    Channel, MilliCelsius, OrgId, Point, Reading, Rule, Side, SiteId, SourceId, Timestamp, UnitId,
+    UserId,
+};
+use hub_store::{
+    RuleScope,
+    records::{Edition, ManualLog},
+};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Kept, ManualLogIn, unit_of};
+use super::{Kept, ManualLogIn};
 use crate::{
     app::Hub,
     auth::Caller,
-    http::{asked, error::ApiError, recorded},
+    http::{areas::reference, asked, error::ApiError, recorded},
 };
 
-/// The log that is asked for, before it is judged, and what was done.
-pub(super) async fn log_of(
+/// The log that is asked for, before its unit is looked for and it is judged, and what was done.
+pub(super) fn log_of(
     hub: &Hub,
     caller: &Caller,
     asked: ManualLogIn,
@@ -30,20 +36,19 @@ pub(super) async fn log_of(
         recorded_at: recorded::past("/recordedAt", &asked.recorded_at, created_at)?,
         created_by: caller.user()?,
         created_at,
-        org: caller.org,
-        ..unjudged(unit_of(hub, caller, &asked.unit_id).await?)
+        ..unjudged(caller.org, reference("/unitId", &asked.unit_id)?)
     };
     let fingerprint = fingerprint(&log, action.as_deref());
     Ok((ManualLog { fingerprint, ..log }, action))
 }
 
 /// A log of a unit of which nothing is said yet.
-fn unjudged(unit: UnitRecord) -> ManualLog {
+fn unjudged(org: OrgId, unit: UnitId) -> ManualLog {
     ManualLog {
         id: Uuid::nil(),
-        org: unit.org,
-        site: unit.site,
-        unit: unit.id,
+        org,
+        site: SiteId(Uuid::nil()),
+        unit,
         temperature: MilliCelsius(0),
         humidity: None,
         note: None,
@@ -129,7 +134,10 @@ fn sequence(id: Uuid) -> i64 {
     i64::try_from(first >> 11).unwrap_or_default()
 }
 
-pub(super) fn is_outside(unit: &ShownUnit, temperature: MilliCelsius) -> bool {
-    unit.high_limit.is_some_and(|limit| temperature > limit)
-        || unit.low_limit.is_some_and(|limit| temperature < limit)
+/// Whether a log's temperature is outside what its unit is judged by. The store is asked, as a unit that is set aside
+/// shows nothing.
+pub(super) async fn is_outside(hub: &Hub, log: &ManualLog) -> Result<bool, ApiError> {
+    let rules = hub.store.rules_of(RuleScope::Unit(log.unit)).await?;
+    let is_out = |rule: &Rule| Side::BOTH.iter().any(|side| side.is_outside(log.temperature, rule));
+    Ok(rules.iter().any(|(_, rule, _)| is_out(rule)))
 }

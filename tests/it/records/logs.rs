@@ -105,6 +105,36 @@ async fn a_log_whose_reading_alone_was_stored_is_healed_by_sending_it_again() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_past_a_hard_ceiling_is_out_of_range() {
+    for backend in BACKENDS {
+        let place = Place::begin(backend).await;
+        let rule = json!({ "highLimit": null, "highCeiling": 8, "lowCeiling": -2 });
+        let unit = place.unit("Walk-in", rule).await;
+        for (celsius, is_out) in [(8, false), (9, true), (0, false), (-1, true)] {
+            let log = json!({ "unitId": unit, "temperature": celsius, "recordedAt": ago(60) });
+            let made = place.owner.create(LOGS, log).await;
+            assert_eq!(made["isOutOfRange"], json!(is_out), "{backend:?}: {celsius} °C");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_sent_again_is_known_though_its_unit_is_deleted() {
+    for backend in BACKENDS {
+        let place = Place::begin(backend).await;
+        let unit = place.unit("Walk-in", json!({})).await;
+        let log = |id: Uuid| json!({ "id": id, "unitId": unit, "temperature": 4, "recordedAt": "2026-01-02T03:04:05Z" });
+        let id = Uuid::new_v4();
+        let made = place.owner.create(LOGS, log(id)).await;
+        delete(&place.owner, &format!("/api/v1/units/{unit}")).await.expect(204);
+        let again = place.owner.post(LOGS, &log(id)).await.expect(200);
+        assert_eq!(again, made, "{backend:?}");
+        let new = place.owner.post(LOGS, &log(Uuid::new_v4())).await;
+        assert_eq!(new.status, 404, "{backend:?}: {}", new.body);
+    }
+}
+
 /// Sends a log until it is answered, over any number of deaths of the hub.
 async fn send_until_kept(api: Api, log: Value) -> Answer {
     hub_testkit::wait::until("the log to be kept", Duration::from_secs(60), || async {
