@@ -26,6 +26,7 @@ mod life;
 mod live;
 mod steps;
 
+pub(crate) use life::said_of;
 pub(crate) use live::{LiveUnit, UnitStart};
 use steps::{Advanced, Asked, fates, judging_order, step};
 

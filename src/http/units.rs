@@ -214,10 +214,10 @@ pub async fn list(
     Ok(Json(Listed::of(page, |unit| UnitOut::of(unit, views.next().and_then(Result::ok)))))
 }
 
-/// One unit with its live view.
+/// One unit with its live view, which is `null` while it cannot be had.
 ///
 /// # Errors
-/// 404 for one that is not there, or not the caller's; 503 while it cannot be asked.
+/// 404 for one that is not there, or not the caller's.
 #[utoipa::path(
     get,
     path = "/api/v1/units/{id}",
@@ -237,8 +237,8 @@ pub async fn get(
 ) -> Result<Tagged<UnitOut>, ApiError> {
     caller.may(Deed::Read)?;
     let unit = hub.store.unit(caller.scope(), id).await?.ok_or(ApiError::NotFound)?;
-    let live = live(&hub, id).await?;
-    Ok(UnitOut::tagged(unit, Some(live)))
+    let live = live(&hub, id).await.ok();
+    Ok(UnitOut::tagged(unit, live))
 }
 
 /// The unit as its actor shows it.

@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError, checkpoint,
-    entity::{alert, organization, site, site_owner, unit},
+    entity::{alert, organization, site, site_owner, unit, unit_state},
     layers::RuleBook,
-    open::ask,
+    open::{ask, ask_database},
     records::{AlertRecord, LoadedSite, LoadedUnit, Site, UnitRecord},
     rules::rule_book,
     since::Since,
@@ -57,6 +57,17 @@ impl Store {
     /// See [`StoreError`].
     pub async fn site_of_unit(&self, unit: UnitId) -> Result<Option<(OrgId, SiteId)>, StoreError> {
         ask!(self, site_of_unit(unit))
+    }
+
+    /// The version of a unit's checkpoint, and of the rules that judged it: what can be told of one that cannot be read.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn checkpoint_version(
+        &self,
+        unit: UnitId,
+    ) -> Result<Option<(Version, i64)>, StoreError> {
+        ask_database!(self, checkpoint_version(unit))
     }
 
     /// Every site with at least one unit.
@@ -155,6 +166,17 @@ impl Sql {
             .one(&self.db)
             .await?;
         Ok(row.map(|row| (OrgId(row.org_id), SiteId(row.site_id))))
+    }
+
+    pub(crate) async fn checkpoint_version(
+        &self,
+        unit: UnitId,
+    ) -> Result<Option<(Version, i64)>, StoreError> {
+        let row = unit_state::Entity::find_by_id(unit.0)
+            .select_only()
+            .columns([unit_state::Column::Version, unit_state::Column::RuleVersion]);
+        let versions: Option<(i64, i64)> = row.into_tuple().one(&self.db).await?;
+        Ok(versions.map(|(version, rule_version)| (Version(version), rule_version)))
     }
 
     pub(crate) async fn all_sites(&self) -> Result<Vec<SiteId>, StoreError> {

@@ -153,12 +153,17 @@ impl SiteChannels {
 
     /// Drops a unit: whoever listens to the site is told, whoever listens to the unit is told and sent away.
     pub(crate) fn remove(&mut self, unit: UnitId, telling: &Telling<'_>) -> HasNewSummary {
-        let Some(slot) = self.units.remove(&unit) else { return false };
-        self.counts.remove(slot.shown.view.status);
+        let slot = self.units.remove(&unit);
+        let alerts_before = self.alerts.len();
         self.alerts.retain(|_, alert| alert.unit != unit);
+        // one that was set aside at the start was never shown, but its alerts were
+        if slot.is_none() && self.alerts.len() == alerts_before {
+            return false;
+        }
+        slot.iter().for_each(|slot| self.counts.remove(slot.shown.view.status));
         let (news, mut data) = (News::UnitRemoved { site: self.site.id, unit }, None);
         self.stream.tell(news.clone(), &mut data, telling);
-        if let Some(mut stream) = slot.stream {
+        if let Some(mut stream) = slot.and_then(|slot| slot.stream) {
             stream.tell(news, &mut data, telling);
             stream.dismiss(STAY_AWAY, telling.counts);
         }

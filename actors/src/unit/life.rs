@@ -35,8 +35,7 @@ impl UnitActor {
         by: By,
         ask: Ask<Result<(), AskError>>,
     ) -> Result<(), ActorProcessingErr> {
-        let reason = by.reason.clone();
-        let said = Said { note: reason.clone().or_else(|| Some(NOTE.to_owned())), reason };
+        let said = said_of(&by);
         if let Err(error) = self.advance(live, Asked::End(by), said).await? {
             ask.tell(Err(error));
             return Ok(());
@@ -46,4 +45,10 @@ impl UnitActor {
         me.stop(Some("the unit was deleted".to_owned())); // who is waiting asks again, and is told
         Ok(())
     }
+}
+
+/// What is noted on the alerts of a unit that somebody deletes.
+pub(crate) fn said_of(by: &By) -> Said {
+    let reason = by.reason.clone();
+    Said { note: reason.clone().or_else(|| Some(NOTE.to_owned())), reason }
 }

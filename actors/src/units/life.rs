@@ -72,6 +72,9 @@ impl Units {
     /// # Errors
     /// See [`AskError`].
     pub async fn delete_unit(&self, unit: UnitId, by: By) -> Result<(), AskError> {
+        if let Some(Entry::Quarantined { org, site, owner_epoch }) = self.0.directory.unit(unit) {
+            return self.delete_set_aside((org, site, owner_epoch), unit, by).await;
+        }
         self.ask(unit, |ask| UnitMessage::Delete(by.clone(), ask)).await?
     }
 

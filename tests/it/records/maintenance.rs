@@ -245,8 +245,9 @@ async fn a_unit_that_cannot_be_asked_keeps_no_other_from_its_window() {
     for n in 0..60 {
         units.push(place.unit(&format!("Cooler {n}"), json!({})).await);
     }
-    place.hub.kill9();
     let broken = units.remove(0);
+    place.owner.ingest(json!([{ "unitId": broken, "temperature": 9, "recordedAt": ago(5) }])).await;
+    place.hub.kill9();
     let mut database = sqlx::SqliteConnection::connect(&place.url).await.expect("its file");
     let id: uuid::Uuid = broken.parse().expect("an id");
     let spoil = sqlx::query("UPDATE unit_states SET state = '{' WHERE unit_id = $1").bind(id);
@@ -259,6 +260,23 @@ async fn a_unit_that_cannot_be_asked_keeps_no_other_from_its_window() {
     for unit in &units {
         assert_eq!(place.owner.live(unit).await["mode"], "commissioning");
     }
+    // it is shown without its live view, and people's readings of it are kept
+    let shown = place.owner.read(&format!("/api/v1/units/{broken}")).await;
+    assert_eq!((&shown["name"], &shown["live"]), (&json!("Cooler 0"), &json!(null)));
+    let log = json!({ "unitId": broken, "temperature": 9, "recordedAt": ago(60) });
+    let log = place.owner.create("/api/v1/manual-logs", log).await;
+    assert_eq!(log["isOutOfRange"], json!(true), "{log}");
+    // it can be deleted with what it had open, and begins anew if it comes back
+    let open = place.owner.alerts_of(&broken).await;
+    assert_eq!(open[0]["status"], "active", "{open:?}");
+    let at = format!("/api/v1/units/{broken}");
+    delete(&place.owner, &at).await.expect(204);
+    assert_eq!(place.owner.get(&at).await.status, 404);
+    let ended = place.owner.alerts_of(&broken).await;
+    assert_eq!(ended[0]["status"], "resolved", "{ended:?}");
+    let restored = place.owner.post(&format!("{at}/restore"), &json!(null)).await.expect(200);
+    assert_eq!(restored["live"]["link"], "never_seen", "{restored}");
+    delete(&place.owner, &at).await.expect(204);
     let ended = place.owner.post(&format!("{}/end", path(&made)), &json!(null)).await;
     assert!(ended.expect(200)["endedAt"].is_string());
     for unit in &units {
