@@ -38,7 +38,7 @@ impl Store {
         ask_database!(self, due_windows(now))
     }
 
-    /// The units of a window: its own, or all that its site has now.
+    /// The units of a window: its own, or all of its site that were made before it begins.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -107,7 +107,11 @@ impl Sql {
     ) -> Result<Vec<UnitId>, StoreError> {
         let wanted = match window.unit {
             Some(unit) => unit::Column::Id.eq(unit.0),
-            None => unit::Column::SiteId.eq(window.site.0),
+            // one that is planned after its begin begins with its planning
+            None => {
+                let begin = window.starts_at.max(window.created_at).as_millis();
+                unit::Column::SiteId.eq(window.site.0).and(unit::Column::CreatedAt.lte(begin))
+            }
         };
         let units = unit::Entity::find().select_only().column(unit::Column::Id);
         let there = units
@@ -124,12 +128,19 @@ impl Sql {
         unit: UnitId,
         now: Timestamp,
     ) -> Result<Option<MaintenanceWindow>, StoreError> {
-        let site = unit::Entity::find().select_only().column(unit::Column::SiteId);
-        let site =
-            site.filter(within(unit::Column::OrgId, org)).filter(unit::Column::Id.eq(unit.0));
+        // a unit made after the window began is not in it
+        let its = unit::Entity::find().select_only().column(unit::Column::SiteId);
+        let made_by = |begin| {
+            Expr::col((unit::Entity, unit::Column::CreatedAt)).lte(Expr::col((Entity, begin)))
+        };
+        let is_in = Condition::any().add(made_by(Column::StartsAt)).add(made_by(Column::CreatedAt));
+        let its = its
+            .filter(within(unit::Column::OrgId, org))
+            .filter(unit::Column::Id.eq(unit.0))
+            .filter(is_in);
         let of_site = Condition::all()
             .add(Column::UnitId.is_null())
-            .add(Column::SiteId.in_subquery(site.into_query()));
+            .add(Column::SiteId.in_subquery(its.into_query()));
         let holds = Entity::find()
             .filter(within(Column::OrgId, org))
             .filter(counts())

@@ -92,6 +92,13 @@ async fn a_planned_window_of_a_site_begins_though_the_hub_was_down() {
             "it was not there at the begin"
         );
         assert_eq!(place.owner.live(&elsewhere).await["mode"], "normal");
+        let edit = json!({ "reason": "every week" });
+        patch(&place.owner, &path(&planned), 1, &edit).await.expect(200);
+        assert_eq!(place.owner.live(&later).await["mode"], "normal", "nor is it by an edit");
+        delete(&place.owner, &format!("/api/v1/units/{later}")).await.expect(204);
+        let back = format!("/api/v1/units/{later}/restore");
+        let restored = place.owner.post(&back, &json!(null)).await.expect(200);
+        assert_eq!(restored["live"]["mode"], "normal", "nor by coming back");
         let ended = place.owner.post(&format!("{}/end", path(&planned)), &json!(null)).await;
         assert_eq!(ended.expect(200)["state"], "ended");
         for unit in &units {
