@@ -146,7 +146,10 @@ impl Sql {
         let answered = self.answered_alerts(org, alerts).await?;
         let strict = self.strict_sites(org, alerts).await?;
         let aside = |alert: &AlertRecord| AlertAside {
-            snoozed_until: snoozed.get(&alert.id.0).copied(),
+            snoozed_until: snoozed
+                .get(&alert.id.0)
+                .copied()
+                .filter(|_| alert.resolved_at.is_none()),
             needs_action: strict.contains(&alert.site.0) && !answered.contains(&alert.id.0),
         };
         Ok(alerts.iter().map(aside).collect())

@@ -221,7 +221,11 @@ async fn a_snooze_is_shown_replaced_ended_and_audited() {
             ["opened", "snoozed", "snooze_ended", "snoozed", "snooze_ended"],
             "{whole}"
         );
+        let again =
+            manager.post(&format!("{path}/snooze"), &snooze(second.clone(), "he is back")).await;
+        assert_eq!(again.expect(200)["snoozedUntil"], *second);
         place.owner.post(&format!("{path}/resolve"), &json!({})).await.expect(200);
+        assert_eq!(staff.read(&path).await["snoozedUntil"], json!(null), "it is over");
         let over = manager.post(&format!("{path}/snooze"), &snooze(second, "late")).await;
         assert_eq!((over.status.as_u16(), over.code()), (409, "already_resolved"));
     }
