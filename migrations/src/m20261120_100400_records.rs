@@ -123,11 +123,15 @@ CREATE TABLE unit_chores (
 ) {strict};
 
 CREATE INDEX unit_chores_due_idx ON unit_chores (due_at);
+
+-- few alerts are open among many that are over
+CREATE INDEX alerts_unresolved_org_idx ON alerts (org_id, id) WHERE resolved_at IS NULL;
 ",
 )];
 
 const DOWN: &[Part] = &[Part::Both(
     "
+DROP INDEX alerts_unresolved_org_idx;
 DROP TABLE unit_chores;
 DROP TABLE maintenance_windows;
 DROP TABLE corrective_actions;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hub_domain::{AlertId, OrgId, Timestamp};
+use hub_domain::{AlertId, AlertStatus, OrgId, Timestamp};
 use uuid::Uuid;
 
 use crate::{
@@ -80,7 +80,7 @@ impl Sql {
         filter: &AlertFilter,
         page: &PageQuery,
     ) -> Result<Page<AlertRecord>, StoreError> {
-        use alert::Column::{Kind, OpenedAt, OrgId, Severity, SiteId, Status, UnitId};
+        use alert::Column::{Kind, OpenedAt, OrgId, ResolvedAt, Severity, SiteId, Status, UnitId};
         let mut query = alert::Entity::find().filter(scope.rows(OrgId, SiteId));
         if let Some(unit) = filter.unit {
             query = query.filter(UnitId.eq(unit.0));
@@ -105,6 +105,10 @@ impl Sql {
         }
         if !filter.statuses.is_empty() {
             query = query.filter(Status.is_in(filter.statuses.iter().map(|status| status.name())));
+            if !filter.statuses.contains(&AlertStatus::Resolved) {
+                // says no more than that, and names the index of those few
+                query = query.filter(ResolvedAt.is_null());
+            }
         }
         let asked = self.of(scope.org).await?;
         sql::page(&asked, query, alert::Column::Id, Order::Down, |row| row.id, page).await

@@ -3,7 +3,7 @@
 //! Columns are looked up in the database itself, so that a new one cannot be forgotten; columns of bytes, which hold
 //! hashes and secrets, are left out unless they are known to be neither.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use hub_domain::OrgId;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, QueryResult, Statement, Value};
@@ -91,9 +91,16 @@ pub(crate) struct Table {
     key: Vec<Column>,
     /// The key of the last row that was read, as text.
     after: Option<Vec<String>>,
-    /// Units whose rows are yet to be read, where the key begins with the unit and the table is too large to be read
-    /// in any other order; the first is being read.
-    units: Option<VecDeque<String>>,
+    /// Where the key begins with the unit and the table is too large to be read in any other order: the units, and
+    /// how many were read. Slices share them.
+    units: Option<(Arc<[String]>, usize)>,
+}
+
+impl Table {
+    /// The unit whose rows are being read: `None` where it does not go by units, `Some(None)` after the last.
+    fn unit(&self) -> Option<Option<&String>> {
+        self.units.as_ref().map(|(units, read)| units.get(*read))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +205,7 @@ impl Sql {
         key.sort_by_key(|(place, _)| *place);
         let key: Vec<Column> = key.into_iter().map(|(_, column)| column).collect();
         let units = match name {
-            "readings" => Some(self.export_units(&asked, org).await?),
+            "readings" => Some((self.export_units(&asked, org).await?, 0)),
             _ => None,
         };
         Ok(Table { name, columns, key, after: None, units })
@@ -208,7 +215,7 @@ impl Sql {
         &self,
         asked: &DatabaseTransaction,
         org: OrgId,
-    ) -> Result<VecDeque<String>, StoreError> {
+    ) -> Result<Arc<[String]>, StoreError> {
         let unit = self.text_of("id", Kind::Id);
         let text = format!("SELECT {unit} AS id FROM units WHERE {} ORDER BY id", within_text());
         let backend = self.db.get_database_backend();
@@ -222,7 +229,7 @@ impl Sql {
         org: OrgId,
         table: &Table,
     ) -> Result<Slice, StoreError> {
-        if table.units.as_ref().is_some_and(VecDeque::is_empty) {
+        if table.unit() == Some(None) {
             return Ok(Slice { rows: Vec::new(), rest: None });
         }
         let (text, values) = self.slice_text(org, table, within_text());
@@ -234,11 +241,11 @@ impl Sql {
         let last = found.last().map(|row| key_of(row, table)).transpose()?;
         let mut rest = Table { after: last, ..table.clone() };
         let is_whole = rows.len() < SLICE;
-        if is_whole && let Some(units) = &mut rest.units {
-            units.pop_front();
+        if is_whole && let Some((_, read)) = &mut rest.units {
+            *read += 1;
             rest.after = None;
         }
-        let goes_on = rest.units.as_ref().map_or(!is_whole, |units| !units.is_empty());
+        let goes_on = rest.unit().map_or(!is_whole, |unit| unit.is_some());
         Ok(Slice { rows, rest: goes_on.then_some(rest) })
     }
 
@@ -249,7 +256,7 @@ impl Sql {
             "users" => format!("id IN (SELECT user_id FROM memberships WHERE {within})"),
             _ => within.to_owned(),
         }];
-        if let Some(unit) = table.units.as_ref().and_then(VecDeque::front) {
+        if let Some(unit) = table.unit().flatten() {
             values.push(unit.clone().into());
             conditions.push(format!("unit_id = {}", self.value(Kind::Id, values.len())));
         }

@@ -25,8 +25,9 @@ where
     E::Model: Send + Sync,
 {
     let past = page.cursor.as_deref().map(read).transpose()?.map(|(at, last)| {
-        let of_same = Condition::all().add(instant.eq(at)).add(id.lt(last));
-        Condition::any().add(instant.lt(at)).add(of_same)
+        // said apart from the rest, so that the index is entered at the cursor and not at its newest end
+        let not_later = Condition::all().add(instant.lte(at));
+        not_later.add(Condition::any().add(instant.lt(at)).add(id.lt(last)))
     });
     let wanted = query.filter(Condition::all().add_option(past));
     let in_order = wanted.order_by_desc(instant).order_by_desc(id);

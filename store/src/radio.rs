@@ -334,11 +334,12 @@ impl Sql {
         after: Option<Uuid>,
         limit: u64,
     ) -> Result<Vec<(Uuid, Uplink)>, StoreError> {
+        use sea_orm::sea_query::ExprTrait as _;
         use uplink::Column::{DevEui, Id, IsSettled, OrgId};
         let of_it = uplink::Entity::find()
             .filter(within(OrgId, org))
             .filter(DevEui.eq(dev_eui))
-            .filter(IsSettled.eq(false))
+            .filter(Expr::col(IsSettled).not()) // as the index of the unsettled ones says it
             .order_by_asc(Id)
             .limit(limit);
         let rest = after.into_iter().fold(of_it, |query, after| query.filter(Id.gt(after)));

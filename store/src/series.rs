@@ -1,7 +1,7 @@
 //! What a unit's points measured over a long time, in buckets that lose neither peak nor trough.
 
 use hub_domain::{Channel, MilliCelsius, OrgId, Point, SourceId, Timestamp};
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, QueryResult};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -77,17 +77,26 @@ impl Sql {
         };
         let width = width_for(first, last, points.len());
         let (from, to) = (wanted.from.as_millis(), wanted.to.as_millis());
+        // where there is one point alone its part of the key is read, and no other point's
         let only = if let [only] = &points[..] { Some(only) } else { None };
-        let narrowed = only.map(|point| [point.source.0.into(), point.channel.as_str().into()]);
-        let values = [from.into(), to.into(), width.into()].into_iter();
-        let values = values.chain(narrowed.into_iter().flatten());
-        let text = buckets_text(only.is_some(), within_text());
+        let source = only.map_or(wanted.source, |only| Some(only.source));
+        let channel = only.map_or(wanted.channel.as_ref(), |only| Some(&only.channel));
+        let mut values: Vec<Value> = vec![from.into(), to.into(), width.into()];
+        let mut narrowed = String::new();
+        for (column, value) in [
+            ("source_id", source.map(|source| source.0.into())),
+            ("channel", channel.map(|channel| channel.as_str().into())),
+        ] {
+            if let Some(value) = value {
+                values.push(value);
+                narrowed += &format!(" AND {column} = ${}", values.len() + 2); // after organization and unit
+            }
+        }
+        let text = buckets_text(&narrowed, within_text());
         let statement = self.asked_of(org, wanted.unit, text, values);
         let rows = asked.query_all_raw(statement).await?;
         let buckets = rows.iter().map(|row| bucket(row, width));
-        let wanted =
-            buckets.filter(|one| one.as_ref().map_or(true, |one| wanted.wants(&one.point)));
-        Ok(Series { width_millis: width, buckets: wanted.collect::<Result<_, _>>()? })
+        Ok(Series { width_millis: width, buckets: buckets.collect::<Result<_, _>>()? })
     }
 
     /// When the first and the last of the wanted readings were recorded: two probes a point.
@@ -131,15 +140,14 @@ fn width_for(first: i64, last: i64, points: usize) -> i64 {
     WIDTHS.into_iter().find(fits).unwrap_or(WIDTHS[WIDTHS.len() - 1])
 }
 
-fn buckets_text(is_of_one_point: bool, within: &str) -> String {
-    let of_point = if is_of_one_point { "AND source_id = $6 AND channel = $7" } else { "" };
+fn buckets_text(narrowed: &str, within: &str) -> String {
     format!(
         "SELECT source_id, channel, recorded_at / $5 AS bucket,
             MIN(CAST(temperature AS BIGINT) * {SPAN} + recorded_at % $5) AS lowest,
             MAX(CAST(temperature AS BIGINT) * {SPAN} + $5 - 1 - recorded_at % $5) AS highest,
             CAST(SUM(temperature) AS BIGINT) AS total, COUNT(*) AS readings
         FROM readings
-        WHERE unit_id = $2 AND {within} AND recorded_at >= $3 AND recorded_at < $4 {of_point}
+        WHERE unit_id = $2 AND {within} AND recorded_at >= $3 AND recorded_at < $4{narrowed}
         GROUP BY source_id, channel, recorded_at / $5
         ORDER BY source_id, channel, bucket"
     )
