@@ -166,7 +166,7 @@ pub async fn alerts(
     Ok(sheet(&ALERT_COLUMNS, "alerts".to_owned(), rows))
 }
 
-/// Manual logs in the order in which they were made, as CSV.
+/// Manual logs in the order in which they were read, as CSV.
 ///
 /// # Errors
 /// 400 for a bad span or filter.

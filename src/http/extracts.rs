@@ -172,7 +172,7 @@ fn reading_cells<'a>(
         words(&names.unit),
         unit.to_string().into(),
         reading.point.source.to_string().into(),
-        reading.point.channel.as_str().into(),
+        words(reading.point.channel.as_str()), // a sender's own, such as `-1-2`
         value(InstantOut(reading.recorded_at)),
         local(reading.recorded_at, &names.timezone),
         value(InstantOut(reading.received_at)),
@@ -187,15 +187,15 @@ fn reading_cells<'a>(
     ]
 }
 
-/// Records that are read in the order of their ids.
-struct Records {
+/// Records that are read in the order of their keys.
+struct Records<K> {
     store: Store,
     scope: Scope,
     wanted: ExtractFilter,
-    after: Option<Uuid>,
+    after: Option<K>,
 }
 
-impl Records {
+impl<K: Copy> Records<K> {
     fn of(store: &Store, scope: Scope, wanted: ExtractFilter) -> Self {
         Self { store: store.clone(), scope, wanted, after: None }
     }
@@ -203,10 +203,10 @@ impl Records {
     /// Notes the last of some records, and looks up what their units are called. `None` if there are no records.
     async fn names(
         &mut self,
-        records: impl Iterator<Item = (Uuid, UnitId)>,
+        records: impl Iterator<Item = (K, UnitId)>,
     ) -> Result<Option<HashMap<UnitId, PlaceNames>>, StoreError> {
-        let (ids, mut units): (Vec<Uuid>, Vec<UnitId>) = records.unzip();
-        let Some(last) = ids.last() else { return Ok(None) };
+        let (keys, mut units): (Vec<K>, Vec<UnitId>) = records.unzip();
+        let Some(last) = keys.last() else { return Ok(None) };
         self.after = Some(*last);
         units.sort_unstable();
         units.dedup();
@@ -215,7 +215,7 @@ impl Records {
 }
 
 /// Alerts in the order in which they were opened.
-pub(crate) struct Alerts(Records);
+pub(crate) struct Alerts(Records<Uuid>);
 
 impl Alerts {
     /// Those that are wanted.
@@ -267,8 +267,8 @@ fn alert_cells<'a>(names: &'a PlaceNames, alert: &'a AlertRecord) -> [Cow<'a, st
     ]
 }
 
-/// Manual logs in the order in which they were made.
-pub(crate) struct ManualLogs(Records);
+/// Manual logs in the order in which people read them; a log's id may be a phone's and orders nothing.
+pub(crate) struct ManualLogs(Records<(Timestamp, Uuid)>);
 
 impl ManualLogs {
     /// Those that are wanted.
@@ -281,8 +281,8 @@ impl Slices for ManualLogs {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let Records { store, scope, wanted, after } = &self.0;
         let logs = store.manual_logs_slice(scope, wanted, *after, SLICE.into()).await?;
-        let ids = logs.iter().map(|log| (log.id, log.unit));
-        let Some(names) = self.0.names(ids).await? else { return Ok(None) };
+        let keys = logs.iter().map(|log| ((log.recorded_at, log.id), log.unit));
+        let Some(names) = self.0.names(keys).await? else { return Ok(None) };
         let mut sheet = Sheet::default();
         for log in &logs {
             let names = names.get(&log.unit).unwrap_or(&NAMELESS);

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use hub_domain::{SiteId, UnitId};
+use hub_domain::{SiteId, Timestamp, UnitId};
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
@@ -62,7 +62,7 @@ impl Store {
         ask_database!(self, alerts_slice(scope, wanted, after, most))
     }
 
-    /// Manual logs in the order of their ids: at most `most` after `after`.
+    /// Manual logs in the order in which they were read, and of one instant by their ids: at most `most` after `after`.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -70,7 +70,7 @@ impl Store {
         &self,
         scope: &Scope,
         wanted: &ExtractFilter,
-        after: Option<Uuid>,
+        after: Option<(Timestamp, Uuid)>,
         most: u64,
     ) -> Result<Vec<ManualLog>, StoreError> {
         ask_database!(self, manual_logs_slice(scope, wanted, after, most))
@@ -127,7 +127,8 @@ impl Sql {
     ) -> Result<Vec<AlertRecord>, StoreError> {
         use alert::Column::{Id, OpenedAt, OrgId, SiteId, UnitId};
         let query = alert::Entity::find().filter(scope.rows(OrgId, SiteId));
-        let query = query.filter(narrowed(wanted, after, Id, SiteId, UnitId, OpenedAt));
+        let rest = Condition::all().add_option(after.map(|after| Id.gt(after)));
+        let query = query.filter(narrowed(wanted, SiteId, UnitId, OpenedAt)).filter(rest);
         let rows = query.order_by_asc(Id).limit(most).all(&self.of(scope.org).await?).await?;
         rows.into_iter().map(AlertRecord::try_from).collect()
     }
@@ -136,30 +137,28 @@ impl Sql {
         &self,
         scope: &Scope,
         wanted: &ExtractFilter,
-        after: Option<Uuid>,
+        after: Option<(Timestamp, Uuid)>,
         most: u64,
     ) -> Result<Vec<ManualLog>, StoreError> {
         use manual_log::Column::{DeletedAt, Id, OrgId, RecordedAt, SiteId, UnitId};
         let query = manual_log::Entity::find().filter(scope.rows(OrgId, SiteId));
-        let query = query.filter(narrowed(wanted, after, Id, SiteId, UnitId, RecordedAt));
-        let query = query.filter(DeletedAt.is_null()).order_by_asc(Id).limit(most);
+        let rest = after.map(|(at, id)| {
+            let at = at.as_millis();
+            let past = Condition::any().add(RecordedAt.gt(at)).add(Id.gt(id));
+            Condition::all().add(RecordedAt.gte(at)).add(past)
+        });
+        let query = query.filter(narrowed(wanted, SiteId, UnitId, RecordedAt));
+        let query = query.filter(Condition::all().add_option(rest)).filter(DeletedAt.is_null());
+        let query = query.order_by_asc(RecordedAt).order_by_asc(Id).limit(most);
         let rows = query.all(&self.of(scope.org).await?).await?;
         rows.into_iter().map(|row| row.record(false)).collect()
     }
 }
 
-fn narrowed<C: sea_orm::ColumnTrait>(
-    wanted: &ExtractFilter,
-    after: Option<Uuid>,
-    id: C,
-    site: C,
-    unit: C,
-    at: C,
-) -> Condition {
+fn narrowed<C: sea_orm::ColumnTrait>(wanted: &ExtractFilter, site: C, unit: C, at: C) -> Condition {
     Condition::all()
         .add(at.gte(wanted.from.as_millis()))
         .add(at.lt(wanted.to.as_millis()))
-        .add_option(after.map(|after| id.gt(after)))
         .add_option(wanted.site.map(|wanted| site.eq(wanted.0)))
         .add_option(wanted.unit.map(|wanted| unit.eq(wanted.0)))
 }

@@ -17,6 +17,8 @@ async fn readings_are_files_that_a_spreadsheet_shows_as_they_are() {
         for name in names {
             units.push(story.api.create_unit(&site, name).await);
         }
+        let odd = json!([of_channel(&units[0], "-1-2", ago(95_000), 4.0)]);
+        story.api.ingest(odd).await;
         for unit in &units {
             let all = (0..1_500)
                 .map(|n| of_channel(unit, "temperature", ago(90_000) + minutes(n), -18.5));
@@ -27,7 +29,9 @@ async fn readings_are_files_that_a_spreadsheet_shows_as_they_are() {
         assert_eq!(headers["content-type"], "text/csv; charset=utf-8");
         let disposition = format!("attachment; filename=\"readings-{}.csv\"", units[0]);
         assert_eq!(headers["content-disposition"], disposition.as_str());
-        let one = rows(&text_of_one);
+        let mut one = rows(&text_of_one);
+        let odd = one.iter().position(|row| row["channel"] != "temperature").expect("it is there");
+        assert_eq!(one.remove(odd)["channel"], json!("'-1-2"), "{backend:?}: shown, not computed");
         assert_eq!(one.len(), 1_500, "{backend:?}");
         assert!(one.iter().all(|row| row["temperature_c"] == "-18.5" && row["late"] == "false"));
         assert_eq!(
@@ -44,7 +48,9 @@ async fn readings_are_files_that_a_spreadsheet_shows_as_they_are() {
             utc.ends_with('Z') && (local.ends_with("+01:00") || local.ends_with("+02:00")),
             "{local}"
         );
-        let whole = rows(&file(&story.api, &format!("/api/v1/sites/{site}/readings.csv")).await.0);
+        let mut whole =
+            rows(&file(&story.api, &format!("/api/v1/sites/{site}/readings.csv")).await.0);
+        whole.retain(|row| row["channel"] == "temperature");
         assert_eq!(whole.len(), 4_500);
         assert_eq!(
             (&whole[1_500]["unit"], &whole[3_000]["unit"]),
@@ -110,6 +116,24 @@ async fn an_inspector_takes_files_of_their_sites_alone() {
         assert_eq!(stranger.get(&format!("/api/v1/units/{ours}/readings.csv")).await.status, 404);
         assert_eq!(stranger.get(&organization).await.status, 404);
         assert_eq!(file(&stranger, "/api/v1/alerts.csv").await.0.lines().count(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_logs_is_in_the_order_in_which_they_were_read() {
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        let unit = story.unit("Walk-in", json!({})).await;
+        // by ids that phones chose, and two of each instant
+        let begin = ago(900);
+        let at = |n: i64| text(begin + minutes(n / 2));
+        for n in [3, 0, 5, 1, 4, 2] {
+            let log = json!({ "id": uuid::Uuid::new_v4(), "unitId": unit, "temperature": 4, "recordedAt": at(n), "note": format!("{n}") });
+            story.api.create("/api/v1/manual-logs", log).await;
+        }
+        let logs = rows(&file(&story.api, "/api/v1/manual-logs.csv").await.0);
+        let read: Vec<_> = logs.iter().map(|row| row["recorded_at"].clone()).collect();
+        assert_eq!(read, (0..6).map(|n| json!(at(n))).collect::<Vec<_>>(), "{backend:?}");
     }
 }
 
