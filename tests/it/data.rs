@@ -2,6 +2,7 @@
 
 mod files;
 mod history;
+mod pages;
 mod readings;
 mod whole;
 
