@@ -112,14 +112,15 @@ impl Sql {
         chore: DeviceChore,
         to: Timestamp,
     ) -> Result<(), StoreError> {
+        let change = self.begin_of(chore.org).await?;
         device_chore::Entity::update_many()
             .col_expr(device_chore::Column::SinceAt, Expr::val(to.as_millis()))
             .filter(within(device_chore::Column::OrgId, chore.org))
             .filter(device_chore::Column::DeviceId.eq(chore.device.0))
             .filter(device_chore::Column::SinceAt.eq(chore.since.as_millis()))
-            .exec(self.changes())
+            .exec(&change)
             .await?;
-        Ok(())
+        Ok(change.commit().await?)
     }
 
     pub(crate) async fn finish_chore(&self, chore: DeviceChore) -> Result<(), StoreError> {
