@@ -82,7 +82,7 @@ pub struct Parts {
     /// Sensors whose kept frames are being read.
     pub reading: follow_up::Reading,
     /// Which rules running units were told.
-    pub rules_told: rule_changes::Told,
+    pub rules_told: Arc<rule_changes::Told>,
     /// Where readings belong.
     pub places: Places,
     /// Hashes passwords.
@@ -338,7 +338,7 @@ async fn start_hub(
         rates: Rates::new(settings.shares),
         gateways: Sightings::default(),
         reading: follow_up::Reading::default(),
-        rules_told,
+        rules_told: Arc::new(rules_told),
         places: Places::new(store.clone()),
         passwords: Passwords::new(cores),
         sign_ins: SignIns::new(),

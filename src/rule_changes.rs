@@ -8,7 +8,7 @@
 use std::{
     collections::HashMap,
     panic::resume_unwind,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -47,6 +47,13 @@ impl Told {
     fn note(&self, org: OrgId, version: i64) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(org, version);
     }
+
+    /// The units that one edit concerns were told it, and `version` is what that came to: if nothing else was edited
+    /// since, all that run are told.
+    fn note_one(&self, org: OrgId, version: i64) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.entry(org).and_modify(|told| *told += i64::from(*told == version - 1));
+    }
 }
 
 /// Makes an edit and tells the running units of the scope that it gives, if any: they are judged by it when this
@@ -56,18 +63,19 @@ impl Told {
 /// The edit's own; or that it was made and not all units could be told now, which the scan makes good.
 pub async fn carry_through<T: Send + 'static>(
     hub: &Hub,
+    org: OrgId,
     edit: BoxFuture<'static, Result<(T, Option<RuleScope>), ApiError>>,
 ) -> Result<T, ApiError> {
-    let units = hub.units.clone();
+    let (units, told) = (hub.units.clone(), Arc::clone(&hub.rules_told));
     let carried = async move {
         let (edited, scope) = edit.await?;
-        match scope {
-            None => Ok(edited),
-            Some(scope) => match units.rules_changed(scope).await {
-                Ok(()) | Err(AskError::UnknownUnit) => Ok(edited),
-                Err(error) => Err(error.into()),
-            },
+        let Some(scope) = scope else { return Ok(edited) };
+        match units.rules_changed(scope).await {
+            Ok(version) => version.into_iter().for_each(|version| told.note_one(org, version)),
+            Err(AskError::UnknownUnit) => {}
+            Err(error) => return Err(error.into()),
         }
+        Ok(edited)
     };
     match tokio::spawn(carried.in_current_span()).await {
         Ok(carried) => carried,
@@ -94,10 +102,29 @@ pub async fn look_after(hub: Hub) {
 async fn tell_untold(hub: &Hub, versions: Vec<(OrgId, i64)>) {
     for (org, version) in hub.rules_told.untold(versions) {
         match hub.units.rules_changed(RuleScope::Organization(org)).await {
-            Ok(()) | Err(AskError::UnknownUnit) => hub.rules_told.note(org, version),
+            Ok(_) | Err(AskError::UnknownUnit) => hub.rules_told.note(org, version),
             Err(error) => {
                 tracing::warn!(organization.id = %org, %error, "running units were not told of an edited rule yet");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_edit_that_was_told_is_no_news_to_the_scan_unless_another_came_between() {
+        let org = OrgId(Uuid::from_u128(1));
+        let told = Told(Mutex::new(HashMap::from([(org, 7)])));
+        told.note_one(org, 8);
+        assert_eq!(told.untold(vec![(org, 8)]), []);
+        told.note_one(org, 10); // what made it 9 was told to nobody here
+        assert_eq!(told.untold(vec![(org, 10)]), [(org, 10)]);
+        told.note(org, 10);
+        assert_eq!(told.untold(vec![(org, 10)]), []);
     }
 }

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::future::BoxFuture;
-use hub_domain::{Layer, RuleId, RuleLayer};
+use hub_domain::{Layer, OrgId, RuleId, RuleLayer};
 use hub_store::{
     RuleEdit, StoreError,
     records::{AlertRule, Life},
@@ -149,7 +149,7 @@ pub async fn put(
         let put = store.put_rule(org, layer, scope.id(), said, by).await;
         Ok((put.map_err(|error| not_there(error, "/scopeId"))?, Some(scope)))
     };
-    let (rule, is_new) = rule_changes::carry_through(&hub, Box::pin(put)).await?;
+    let (rule, is_new) = rule_changes::carry_through(&hub, org, Box::pin(put)).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let location = located(&rule);
     Ok((status, [location, edition::tag(rule.version)], Json(RuleOut::from(rule))).into_response())
@@ -247,7 +247,7 @@ pub async fn edit(
     let edit = RuleEdit { said, unset };
     let (store, org, by) = (hub.store.clone(), caller.org, caller.by());
     let edited = async move { store.edit_rule(org, id, expected, edit, by).await };
-    Ok(tagged(carried_through(&hub, Box::pin(edited)).await?))
+    Ok(tagged(carried_through(&hub, org, Box::pin(edited)).await?))
 }
 
 /// Lets the scope of a rule say nothing any more. Running units are judged without it when this answers.
@@ -275,7 +275,7 @@ pub async fn delete(
     allowed(&hub, &caller, id, Life::Present).await?;
     let (store, org, by) = (hub.store.clone(), caller.org, caller.by());
     let deleted = async move { store.delete_rule(org, id, by).await };
-    carried_through(&hub, Box::pin(deleted)).await?;
+    carried_through(&hub, org, Box::pin(deleted)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -304,7 +304,7 @@ pub async fn restore(
     allowed(&hub, &caller, id, Life::Deleted).await?;
     let (store, org, by) = (hub.store.clone(), caller.org, caller.by());
     let restored = async move { store.restore_rule(org, id, by).await };
-    Ok(tagged(carried_through(&hub, Box::pin(restored)).await?))
+    Ok(tagged(carried_through(&hub, org, Box::pin(restored)).await?))
 }
 
 /// What it takes to write the rule of a scope.
@@ -332,6 +332,7 @@ async fn allowed(hub: &Hub, caller: &Caller, id: RuleId, life: Life) -> Result<(
 /// Makes an edit of a rule and tells the running units that it concerns.
 async fn carried_through(
     hub: &Hub,
+    org: OrgId,
     edit: BoxFuture<'static, Result<AlertRule, StoreError>>,
 ) -> Result<AlertRule, ApiError> {
     let edit = async move {
@@ -339,5 +340,5 @@ async fn carried_through(
         let scope = rule.of();
         Ok((rule, Some(scope)))
     };
-    rule_changes::carry_through(hub, Box::pin(edit)).await
+    rule_changes::carry_through(hub, org, Box::pin(edit)).await
 }

@@ -80,7 +80,7 @@ pub async fn edit(
         }
         Ok((edited.unit, edited.is_judged_anew.then_some(RuleScope::Unit(id))))
     };
-    let unit = rule_changes::carry_through(&hub, Box::pin(edited)).await?;
+    let unit = rule_changes::carry_through(&hub, org, Box::pin(edited)).await?;
     let live = live(&hub, id).await.ok();
     Ok(UnitOut::tagged(unit, live))
 }

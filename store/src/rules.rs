@@ -283,11 +283,26 @@ impl Sql {
             RuleScope::Site(site) => unit::Column::SiteId.eq(site.0),
             RuleScope::Unit(id) => unit::Column::Id.eq(id.0),
         };
-        let units = units_where(&self.db, is_meant).await?;
-        let Some(org) = units.first().map(|unit| unit.org) else { return Ok(Vec::new()) };
+        let any = unit::Entity::find().filter(is_meant.clone()).one(&self.db).await?;
+        let Some(org) = any.map(|unit| OrgId(unit.org_id)) else { return Ok(Vec::new()) };
+        // first of all: what is edited meanwhile comes with an older version, and is told again
         let version = rules_version(&self.db, org).await?;
+        let units = units_where(&self.db, is_meant).await?;
+        if let (RuleScope::Unit(_), [unit]) = (scope, &units[..]) {
+            let scopes = [unit.id.0, unit.site.0, unit.org.0];
+            let mut book = book_of(&self.db, alert_rule::Column::ScopeId.is_in(scopes)).await?;
+            return Ok(vec![(unit.id, book.stored_rule(unit)?, version)]);
+        }
         let mut book = rule_book(&self.db, &[org]).await?;
-        units.iter().map(|unit| Ok((unit.id, book.stored_rule(unit)?, version))).collect()
+        let read = |unit: &UnitRecord| match book.stored_rule(unit) {
+            Ok(rule) => Some((unit.id, rule, version)),
+            Err(error) => {
+                // it goes on by what it has; the others are not kept waiting for it
+                tracing::warn!(unit.id = %unit.id, %error, "the rule of a unit cannot be read");
+                None
+            }
+        };
+        Ok(units.iter().filter_map(read).collect())
     }
 }
 
@@ -306,13 +321,12 @@ pub(crate) async fn rule_book(
     db: &impl ConnectionTrait,
     orgs: &[OrgId],
 ) -> Result<RuleBook, StoreError> {
-    let of_orgs = alert_rule::Entity::find()
-        .filter(alert_rule::Column::OrgId.is_in(orgs.iter().map(|org| org.0)));
-    let said = of_orgs
-        .all(db)
-        .await?
-        .into_iter()
-        .map(|row| Ok((row.scope_id, layers::from_json(&row.layer)?)));
+    book_of(db, alert_rule::Column::OrgId.is_in(orgs.iter().map(|org| org.0))).await
+}
+
+async fn book_of(db: &impl ConnectionTrait, is_meant: Expr) -> Result<RuleBook, StoreError> {
+    let rows = alert_rule::Entity::find().filter(is_meant).all(db).await?.into_iter();
+    let said = rows.map(|row| Ok((row.scope_id, layers::from_json(&row.layer)?)));
     Ok(RuleBook::new(said.collect::<Result<Vec<_>, StoreError>>()?))
 }
 

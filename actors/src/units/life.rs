@@ -26,16 +26,18 @@ impl Units {
         self.find(unit).await.map(drop)
     }
 
-    /// Brings an edited rule to the running units it concerns. They have it when this returns.
+    /// Brings an edited rule to the running units it concerns. They have it when this returns: the version that they
+    /// were told, if there are any.
     ///
     /// # Errors
     /// When the store is away. A unit that ends meanwhile loads the new rule when it starts.
-    pub async fn rules_changed(&self, scope: RuleScope) -> Result<(), AskError> {
+    pub async fn rules_changed(&self, scope: RuleScope) -> Result<Option<i64>, AskError> {
         self.0.tools.rule_edits.fetch_add(1, Ordering::AcqRel);
         let rules = self.0.tools.store.rules_of(scope).await.map_err(|error| {
             tracing::warn!(%error, "edited rules could not be read");
             AskError::Unavailable
         })?;
+        let version = rules.first().map(|(_, _, version)| *version);
         let mut answers = Vec::new();
         for (unit, rule, rule_version) in rules {
             if let Some(Entry::Live { actor, .. }) = self.0.directory.unit(unit) {
@@ -53,7 +55,7 @@ impl Units {
                 Err(_) => return Err(AskError::TimedOut),
             }
         }
-        Ok(())
+        Ok(version)
     }
 
     /// Shows a unit as it was edited. Its rule is told by [`Self::rules_changed`].
