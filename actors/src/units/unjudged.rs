@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use hub_domain::{
-    AlertEvent, AlertEventKind, AlertStatus, OpenAlert, OrgId, Reading, SiteId, Suspicion,
-    Timestamp, UnitId, UnitState, UserId,
+    AlertEvent, AlertEventKind, AlertStatus, OpenAlert, OrgId, Reading, SiteId, StatusChange,
+    Suspicion, Timestamp, UnitId, UnitState, UserId,
 };
 use hub_store::{
     By, CommitError, PastFate, StoreError, TransitionCommit, UnitCommit,
@@ -65,7 +65,7 @@ impl Units {
             rule_version,
             wake_at: None,
             events,
-            statuses: Vec::new(),
+            statuses: vec![StatusChange::of(&UnitState::default(), now)],
             said: said_of(&by),
             deletes: Some(by),
         };
