@@ -128,15 +128,18 @@ pub async fn sweep(hub: &Hub) {
 /// Takes up frames that were kept and then left, until it is aborted: the hub was killed, or the units were too busy.
 pub async fn take_up(hub: Hub) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    let mut after = None;
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut after, mut goes_on) = (None, false);
     loop {
-        sweep.tick().await;
-        after = take_up_some(&hub, after).await;
+        if !goes_on {
+            sweep.tick().await;
+        }
+        (after, goes_on) = take_up_some(&hub, after).await;
     }
 }
 
-/// Takes up some after the one that was looked at last; gives the one to go on after.
-async fn take_up_some(hub: &Hub, after: Option<Uuid>) -> Option<Uuid> {
+/// Takes up some after the one that was looked at last; gives the one to go on after, and whether that is to be at once.
+async fn take_up_some(hub: &Hub, after: Option<Uuid>) -> (Option<Uuid>, bool) {
     let until = Timestamp::from_millis(hub.clock.now().as_millis() - LEFT_AFTER_MILLIS);
     let left = hub.store.uplinks_in_hand(until, after, LEFT_FRAMES).await;
     let left = left.unwrap_or_else(|error| {
@@ -153,10 +156,11 @@ async fn take_up_some(hub: &Hub, after: Option<Uuid>) -> Option<Uuid> {
             }
         }
         if failed == MOST_FAILURES {
-            return Some(*id); // the others have their turn, a while later
+            return (Some(*id), false); // the others have their turn, a while later
         }
     }
-    (left.len() as u64 == LEFT_FRAMES).then(|| left.last().map(|(id, _)| *id)).flatten()
+    let last = left.last().filter(|_| left.len() as u64 == LEFT_FRAMES).map(|(id, _)| *id);
+    (last, last.is_some() && failed == 0)
 }
 
 /// Lets the others have their turn before what failed is tried again.

@@ -23,6 +23,7 @@ use crate::{
     },
     scope::within,
     sql::{self, Order, Sql},
+    tenants::of_the_living,
 };
 
 impl Store {
@@ -244,9 +245,10 @@ impl Sql {
         after: Option<Uuid>,
         limit: u64,
     ) -> Result<Vec<(Uuid, Uplink)>, StoreError> {
-        use uplink::Column::{Id, IsInHand, ReceivedAt};
+        use uplink::Column::{Id, IsInHand, OrgId, ReceivedAt};
         let oldest = uplink::Entity::find()
             .filter(Expr::col(IsInHand)) // as the index has it
+            .filter(of_the_living(OrgId))
             .filter(ReceivedAt.lte(until.as_millis()))
             .order_by_asc(Id)
             .limit(limit);
