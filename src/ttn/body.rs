@@ -55,7 +55,10 @@ struct UplinkMessage {
     #[schema(minimum = 0)]
     f_cnt: Option<i64>,
     /// Base64 of at most 255 bytes.
-    #[schema(max_length = 340, pattern = "^([0-9A-Za-z+/]{4})*$")]
+    #[schema(
+        max_length = 340,
+        pattern = "^([0-9A-Za-z+/]{4})*([0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?$"
+    )]
     frm_payload: Option<String>,
     /// What the network's formatter made of it, read where no decoder of the hub reads the payload.
     #[schema(value_type = Option<Object>)]
