@@ -58,7 +58,7 @@ pub async fn bootstrap(
     token_secs: u32,
     now: Timestamp,
 ) -> anyhow::Result<BootstrapOut> {
-    let email = asked.email.trim().to_lowercase();
+    let email = asked.email.trim().to_ascii_lowercase();
     check(&asked, &email)?;
     let (password, made) = match asked.password {
         Some(ref password) => (password.expose_secret().to_owned(), None),

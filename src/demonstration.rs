@@ -84,7 +84,9 @@ async fn account(store: &Store, folder: &Path, token_secs: u32) -> anyhow::Resul
         let mut kept: BootstrapOut =
             serde_json::from_str(&text).context("demo.json in the data folder cannot be read")?;
         let (signer, _) = crate::auth::Signer::load(store, now, token_secs).await?;
-        kept.token = signer.token(kept.user_id.parse()?, 0, now)?.0;
+        let user = kept.user_id.parse()?;
+        let generation = store.token_generations(&[user]).await?.get(&user).copied();
+        kept.token = signer.token(user, generation.unwrap_or_default(), now)?.0;
         return Ok(kept);
     }
     let asked = Bootstrap {

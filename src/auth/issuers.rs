@@ -148,7 +148,8 @@ impl KeySet {
         if let Some(found) = pick(&shared.keys(), kid, algorithm) {
             return Ok(found);
         }
-        let kid = kid.ok_or(NoKey::Unfit)?;
+        let without_id = if shared.keys().is_empty() { NoKey::Unknown } else { NoKey::Unfit };
+        let kid = kid.ok_or(without_id)?;
         let mut asked_at = shared.asked_at.lock().await;
         let is_time =
             asked_at.is_none_or(|asked_at| asked_at.elapsed() >= shared.source.patience());

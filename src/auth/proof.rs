@@ -54,7 +54,7 @@ pub async fn by_email(
     place: IpAddr,
     shown: &Shown,
 ) -> Result<Account, ApiError> {
-    let email: String = email.trim().to_lowercase().chars().take(LONGEST_EMAIL).collect();
+    let email: String = email.trim().to_ascii_lowercase().chars().take(LONGEST_EMAIL).collect();
     let taken = hub.sign_ins.take(&email, place).map_err(ApiError::TooManyRequests)?;
     let account = match email.chars().any(char::is_control) {
         true => None, // nobody's, and not every database can be asked for it

@@ -127,18 +127,17 @@ impl Verifier {
         Self { issuers: Arc::new(issuers), store, clock }
     }
 
-    /// Whose token this is.
+    /// Whose token this is, with the generation of their tokens at this moment, whoever's sign-in it is of: what an
+    /// issuer's token opened is to end with the others, too.
     ///
     /// # Errors
     /// See [`TokenError`].
     pub async fn identify(&self, token: &str) -> Result<Identity, TokenError> {
         let identity = self.whose(token).await?;
-        if identity.generation.is_some() {
-            let found =
-                self.store.token_generations(&[identity.user]).await.map_err(unavailable)?;
-            identity.check(found.get(&identity.user).copied())?;
-        }
-        Ok(identity)
+        let found = self.store.token_generations(&[identity.user]).await.map_err(unavailable)?;
+        let present = found.get(&identity.user).copied();
+        identity.check(present)?;
+        Ok(Identity { generation: identity.generation.or(present), ..identity })
     }
 
     /// Whose token this is, for who asks the store for the generation of their tokens with something else:

@@ -223,7 +223,7 @@ pub async fn ask_for_reset(
     body::Json(asked): body::Json<PasswordResetIn>,
 ) -> Result<StatusCode, ApiError> {
     let email: String =
-        asked.email.trim().to_lowercase().chars().take(proof::LONGEST_EMAIL).collect();
+        asked.email.trim().to_ascii_lowercase().chars().take(proof::LONGEST_EMAIL).collect();
     hub.sign_ins.ask_for_link(&email, peer.0.ip()).map_err(ApiError::TooManyRequests)?;
     if let Some(email) = proof::email_of(&email) {
         // beside the answer, which takes as long for nobody's address
@@ -232,7 +232,9 @@ pub async fn ask_for_reset(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Sets a password by a link, which is used up. All of the person's sessions end; a second factor stays.
+/// Sets a password by a link, which is used up. All of the person's sessions end.
+///
+/// Where neither their own mailbox nor an issuer has proven the address, the account's issuer and its second factor go, too.
 ///
 /// # Errors
 /// 401 `bad_link`; 422 for a password that is too easy.
