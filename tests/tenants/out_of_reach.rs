@@ -5,6 +5,14 @@
 /// `file::function`, or `file::function#2` for the second of such calls in it.
 pub(crate) const OUT_OF_REACH: &[(&str, &[&str])] = &[
     (
+        "asked by operators of the platform alone, to whom every organization is there",
+        &[
+            "operators::first_invitation#1",
+            "operators::renew_first_invitation#1",
+            "operators::renew_first_invitation#2",
+        ],
+    ),
+    (
         "of the hub's own work, which no request of a person begins with another's key",
         &[
             "chores::device_duties#1",

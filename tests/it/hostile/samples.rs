@@ -368,6 +368,7 @@ impl World {
             "refreshToken" | "signOut" => sample.body = json!({ "refreshToken": "x" }),
             "verifyEmail" => sample.body = json!({ "token": "x" }),
             "changePassword" => sample.body = json!({ "current": "wrong", "new": PASSWORD }),
+            "tieIssuer" => sample.body = json!({ "token": "x", "password": "wrong" }),
             "beginTotp" => sample.body = json!({ "password": "wrong" }),
             "confirmTotp" => sample.body = json!({ "code": "000000" }),
             "removeTotp" => sample.body = json!({ "password": "wrong", "code": "000000" }),

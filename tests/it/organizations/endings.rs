@@ -248,7 +248,7 @@ async fn an_erasure_that_a_kill_cuts_is_finished_by_the_next_start() {
         );
         assert_eq!(db.count(format!("SELECT count(*) FROM erasures WHERE org_id = {id}")).await, 1);
         assert_eq!(db.readings_of(&theirs.organization_id).await, 1_000);
-        assert_eq!(world.owner.get("/api/v1/sites").await.status, 403);
+        assert_eq!(world.owner.get("/api/v1/sites").await.status, 401, "a token of nobody");
         let asked = json!({ "email": world.made.email, "password": super::PASSWORD });
         let signed_in = world.hub.api().post("/api/v1/auth/sign-in", &asked).await;
         assert_eq!(signed_in.code(), "bad_credentials", "its people are gone, too");
