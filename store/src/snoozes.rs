@@ -53,6 +53,8 @@ impl Store {
         };
         let detail = json!({ "until": until.as_millis() });
         let entry = self.entry(alert.org, by, "alert.snoozed", "alert", alert.id.0, &detail);
+        // what it replaces ends as it begins
+        let entry = AuditEntry { at: now, ..entry };
         ask_database!(self, snooze_alert(&snooze, alert.id, entry))
     }
 
