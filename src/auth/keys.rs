@@ -256,7 +256,7 @@ fn check<K: Hash + Eq + Clone>(
     match limiter.check_key_n(&key, n) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(not_until)) => {
-            Err(ApiError::TooManyRequests(not_until.wait_time_from(DefaultClock::default().now())))
+            Err(ApiError::TooManyRequests(not_until.wait_time_from(limiter.clock().now())))
         }
         Err(_never) => Err(ApiError::TooManyRequests(Duration::from_secs(1))),
     }

@@ -79,7 +79,8 @@ const fn burst() -> NonZeroU32 {
 
 fn check(limiter: &Limiter, key: Uuid) -> Result<(), ApiError> {
     limiter.check_key(&key).map_err(|not_until| {
-        let wait = not_until.wait_time_from(DefaultClock::default().now());
+        // the limiter's own clock: to make one is dearer than all the rest of a refusal
+        let wait = not_until.wait_time_from(limiter.clock().now());
         ApiError::TooManyRequests(wait.max(Duration::from_millis(1)))
     })
 }

@@ -64,7 +64,8 @@ impl Lab {
         self.hub_builder(database).start().await
     }
 
-    fn hub_builder(&self, database: &Database) -> HubBuilder {
+    /// How such a hub is started.
+    pub(super) fn hub_builder(&self, database: &Database) -> HubBuilder {
         HubProcess::builder(&self.hub).database_url(database.url()).env("HUB_LOG", "warn")
     }
 

@@ -19,6 +19,7 @@ mod lab;
 mod latency;
 mod lists;
 mod machine;
+mod neighbours;
 mod pace;
 mod report;
 mod rivals;
@@ -52,7 +53,7 @@ pub struct Options {
 }
 
 /// The measures, in the order in which they are taken.
-pub const MEASURES: [&str; 8] = [
+pub const MEASURES: [&str; 9] = [
     "ingest-postgres",
     "ingest-sqlite",
     "latency",
@@ -61,6 +62,7 @@ pub const MEASURES: [&str; 8] = [
     "cold-start",
     "sockets",
     "lists",
+    "neighbours",
 ];
 
 /// Measures, stores and prints. A figure short of its target is no error: it is said.
@@ -102,6 +104,7 @@ async fn take(measure: &str, options: &Options) -> anyhow::Result<Vec<Figure>> {
         "cold-start" => cold_start::measure(lab).await,
         "sockets" => sockets::measure(lab).await,
         "lists" => lists::measure(lab).await,
+        "neighbours" => neighbours::measure(lab).await,
         _ => Err(anyhow::anyhow!("no such measure")),
     }
     .with_context(|| format!("measure {measure}"))
