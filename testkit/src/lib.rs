@@ -6,12 +6,15 @@
 
 pub mod api;
 pub mod bench;
+pub mod contract_mock;
 pub mod hub;
 pub mod janitor;
 pub mod ledger;
+pub mod mail_sink;
 pub mod model;
 pub mod ports;
 pub mod postgres;
+pub mod python;
 pub mod rows;
 pub mod shared;
 pub mod socket;

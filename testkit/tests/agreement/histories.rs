@@ -116,7 +116,9 @@ impl Both {
         let by = UserId(Uuid::from_u128(5));
         let open = self.live.unit.state.alerts.iter().find(|alert| alert.acknowledged_at.is_none());
         match (deed, open) {
-            (Deed::Acknowledge, Some(alert)) => Input::Acknowledge { alert: alert.id, by },
+            (Deed::Acknowledge, Some(alert)) => {
+                Input::Acknowledge { alert: alert.id, by: Some(by) }
+            }
             (Deed::Acknowledge, None) => Input::Tick,
             (Deed::Maintain, _) => Input::SetMode(Mode::Defrosting { until: now.plus_secs(1_800) }),
             (Deed::ExpectCalibration, _) => Input::CalibrationDue(Some(now.plus_secs(3_600))),

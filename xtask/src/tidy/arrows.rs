@@ -1,6 +1,7 @@
 //! Who may depend on whom.
 //!
-//! `src → actors, jobs → store → domain` and `src → codecs → domain`; actors and jobs never see each other.
+//! `src → actors, jobs → store → domain`, `jobs → messaging → domain` and `src → codecs → domain`; actors and jobs
+//! never see each other.
 
 use super::manifest::{self, Dependency, Kind};
 use super::{Finding, SourceFile};
@@ -24,7 +25,7 @@ const ARROWS: &[Arrow] = &[
     Arrow {
         package: "hub-domain",
         ours: &[],
-        others: Others::Only(&["chrono", "thiserror", "uuid"]),
+        others: Others::Only(&["chrono", "chrono-tz", "thiserror", "uuid"]),
     },
     Arrow { package: "hub-codecs", ours: &["hub-domain"], others: Others::Only(&["thiserror"]) },
     Arrow { package: "hub-migrations", ours: &[], others: Others::Only(&["sea-orm-migration"]) },
@@ -49,13 +50,31 @@ const ARROWS: &[Arrow] = &[
         ]),
     },
     Arrow {
+        package: "hub-messaging",
+        ours: &["hub-domain"],
+        others: Others::AllBut(&["axum", "hyper", "ractor", "sea-orm", "sqlx", "fred"]),
+    },
+    Arrow {
         package: "hub-jobs",
-        ours: &["hub-domain", "hub-store", "hub-billing"],
+        ours: &["hub-domain", "hub-store", "hub-messaging", "hub-billing"],
         others: Others::AllBut(&["axum", "hyper", "ractor", "sea-orm", "fred"]),
     },
     Arrow {
+        package: "hub-billing",
+        ours: &["hub-domain"],
+        others: Others::AllBut(&["axum", "hyper", "ractor", "sea-orm", "sqlx", "fred"]),
+    },
+    Arrow {
         package: "freshtrack-hub",
-        ours: &["hub-domain", "hub-codecs", "hub-store", "hub-actors", "hub-jobs"],
+        ours: &[
+            "hub-domain",
+            "hub-codecs",
+            "hub-store",
+            "hub-actors",
+            "hub-messaging",
+            "hub-jobs",
+            "hub-billing",
+        ],
         others: Others::AllBut(&["fred", "sea-orm", "sea-orm-migration", "sqlx"]),
     },
     Arrow {
