@@ -35,13 +35,14 @@ pub fn an_alarm_is_critical(state: &UnitState) -> bool {
         || is_critical(AlertKind::TemperatureLow)
 }
 
-/// No alert is both new and acknowledged by nobody, nor acknowledged by somebody at no time.
+/// No alert is acknowledged by somebody at no time. Who is told of alerts without being a member acknowledges without a
+/// user.
 #[must_use]
 pub fn acknowledgements_are_whole(state: &UnitState) -> bool {
     state
         .alerts
         .iter()
-        .all(|alert| alert.acknowledged_at.is_some() == alert.acknowledged_by.is_some())
+        .all(|alert| alert.acknowledged_at.is_some() || alert.acknowledged_by.is_none())
 }
 
 /// A running confirm clock began no later than the point's newest reading.

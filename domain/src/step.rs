@@ -309,18 +309,20 @@ impl<'a> Step<'a> {
 
     // ---- people ----
 
-    fn acknowledge(&mut self, id: AlertId, by: UserId) -> Verdict {
+    fn acknowledge(&mut self, id: AlertId, by: Option<UserId>) -> Verdict {
         let now = self.now;
         let Some(alert) = self.state.alerts.iter_mut().find(|alert| alert.id == id) else {
             return Verdict::Refused(Refusal::AlreadyResolved);
         };
-        if alert.acknowledged_at.is_some() {
+        // one that escalated all the same wants somebody again, who stops it by saying so
+        if alert.acknowledged_at.is_some() && alert.escalated_at.is_none() {
             return Verdict::Refused(Refusal::AlreadyAcknowledged);
         }
-        (alert.acknowledged_at, alert.acknowledged_by) = (Some(now), Some(by));
+        (alert.acknowledged_at, alert.acknowledged_by) = (Some(now), by);
+        alert.escalated_at = None;
         let alert = alert.clone();
         self.moved = true;
-        self.emit(AlertEventKind::Acknowledged, now, Some(by), alert);
+        self.emit(AlertEventKind::Acknowledged, now, by, alert);
         Verdict::Done
     }
 

@@ -163,8 +163,8 @@ pub enum Input<'a> {
     Acknowledge {
         /// Which.
         alert: AlertId,
-        /// Who.
-        by: UserId,
+        /// Who; `None` for somebody who is told of alerts without being a member.
+        by: Option<UserId>,
     },
     /// A person says an alert is over.
     Resolve {
@@ -224,7 +224,7 @@ pub enum Refusal {
     /// The alert is not open.
     #[error("the alert is resolved already")]
     AlreadyResolved,
-    /// Somebody acknowledged it before.
+    /// Somebody acknowledged it before, and it has not escalated since.
     #[error("the alert is acknowledged already")]
     AlreadyAcknowledged,
     /// The condition holds: acknowledge instead.

@@ -18,7 +18,7 @@ fn an_acknowledged_alert_not_over_in_30_minutes_escalates_once() {
     let mut story = Story::of(patient());
     story.play("08:00:00  9.0  excursion  high.opened");
     let alert = story.alert(AlertKind::TemperatureHigh).id;
-    let acknowledge = Input::Acknowledge { alert, by: person() };
+    let acknowledge = Input::Acknowledge { alert, by: Some(person()) };
     story.tell("08:02:00", acknowledge, "high.acknowledged");
     assert_eq!(story.alert(AlertKind::TemperatureHigh).status(), AlertStatus::Acknowledged);
     story.play(
@@ -69,8 +69,32 @@ fn an_alert_is_acknowledged_once() {
     story.play("08:00:00  9.0  excursion  high.opened");
     let alert = story.alert(AlertKind::TemperatureHigh).id;
     story.acknowledge("08:02:00", AlertKind::TemperatureHigh);
-    let again = story.tell("08:03:00", Input::Acknowledge { alert, by: person() }, "");
+    let again = story.tell("08:03:00", Input::Acknowledge { alert, by: Some(person()) }, "");
     assert_eq!(again, Verdict::Refused(Refusal::AlreadyAcknowledged));
+}
+
+#[test]
+fn an_alert_that_escalated_after_its_acknowledgement_is_acknowledged_anew_for_as_long() {
+    let mut story = Story::of(patient());
+    story.play("08:00:00  9.0  excursion  high.opened");
+    let alert = story.alert(AlertKind::TemperatureHigh).id;
+    story.acknowledge("08:02:00", AlertKind::TemperatureHigh);
+    story.play(
+        "
+        08:10:00  tick  alarm_active  high.confirmed
+        08:32:00  tick  alarm_active  high.escalated
+        ",
+    );
+    let acknowledge = Input::Acknowledge { alert, by: Some(person()) };
+    assert_eq!(story.tell("08:40:00", acknowledge.clone(), "high.acknowledged"), Verdict::Done);
+    let refused = Verdict::Refused(Refusal::AlreadyAcknowledged);
+    assert_eq!(story.tell("08:41:00", acknowledge, ""), refused);
+    story.play(
+        "
+        09:09:59  tick  alarm_active
+        09:10:00  tick  alarm_active  high.escalated
+        ",
+    );
 }
 
 #[test]
@@ -87,7 +111,7 @@ fn nobody_resolves_what_holds() {
     story.play("08:13:30  tick  ok");
     let resolved = Verdict::Refused(Refusal::AlreadyResolved);
     assert_eq!(story.resolve("08:14:00", alert, ""), resolved);
-    let acknowledge = Input::Acknowledge { alert, by: person() };
+    let acknowledge = Input::Acknowledge { alert, by: Some(person()) };
     assert_eq!(story.tell("08:15:00", acknowledge, ""), resolved);
 }
 

@@ -125,7 +125,7 @@ impl Story {
         let alert = self.alert(kind).id;
         self.unit.state = {
             let transition =
-                self.unit.step(&[Input::Acknowledge { alert, by: person() }], at(time));
+                self.unit.step(&[Input::Acknowledge { alert, by: Some(person()) }], at(time));
             assert_eq!(transition.verdicts, [Verdict::Done]);
             transition.state
         };

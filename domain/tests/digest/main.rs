@@ -1,0 +1,4 @@
+//! Digests: when they are due, and what they say.
+
+mod due;
+mod totals;
