@@ -24,6 +24,8 @@ mod m20261120_100500_contacts;
 mod m20261120_100600_accountability;
 mod m20261120_100650_status_changes;
 mod m20261120_100700_row_security;
+mod m20261129_100000_notifications;
+mod m20261129_120000_billing;
 
 use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::{DbErr, MigratorTrait};
@@ -55,6 +57,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_100600_accountability::Migration),
             Box::new(m20261120_100650_status_changes::Migration),
             Box::new(m20261120_100700_row_security::Migration),
+            Box::new(m20261129_100000_notifications::Migration),
+            Box::new(m20261129_120000_billing::Migration),
         ]
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     By, Said, Store, StoreError, UnitCommit,
+    changes::is_by_a_person,
     entity::{api_key, audit_entry, membership, user},
     kept,
     mint::Mint,
@@ -84,18 +85,20 @@ pub(crate) fn deeds_of<'a>(
     now: Timestamp,
 ) -> impl Iterator<Item = AuditEntry> + 'a {
     commit.transition.iter().flat_map(move |transition| {
-        let by_people = transition.events.iter().filter_map(|event| Some((event, event.by?)));
-        by_people.map(move |(event, by)| {
+        let by_people =
+            transition.events.iter().filter(|event| is_by_a_person(event, transition));
+        by_people.map(move |event| {
             let deed = Deed {
                 org: commit.org,
-                actor: Actor::User(by),
+                actor: event.by.map_or(Actor::Hub, Actor::User),
                 action: action_of(event.event),
                 object_kind: "alert",
                 object_id: event.alert.id.0,
             };
-            let Said { note, reason } = &transition.said;
+            let Said { note, reason, contact } = &transition.said;
             let detail = json!({
                 "unit": commit.unit.0, "kind": event.alert.kind.name(), "at": event.at.as_millis(), "note": note,
+                "contact": contact,
             });
             let status = |status: AlertStatus| Some(json!({ "status": status.name() }));
             AuditEntry {

@@ -1,9 +1,11 @@
 //! What a transition does to the records of alerts.
 
-use hub_domain::{AlertEvent, AlertId, AlertStatus, OrgId, Point, SiteId, Timestamp, UnitId};
+use hub_domain::{
+    AlertEvent, AlertEventKind, AlertId, AlertStatus, OrgId, Point, SiteId, Timestamp, UnitId,
+};
 
 use crate::{
-    UnitCommit,
+    TransitionCommit, UnitCommit,
     records::{AlertEventRecord, AlertRecord},
 };
 
@@ -37,7 +39,7 @@ pub(crate) fn alert_changes(commit: &UnitCommit, written_at: Timestamp) -> Vec<A
             written_at,
             severity: event.alert.severity,
             by: event.by,
-            note: transition.said.note.clone().filter(|_| event.by.is_some()),
+            note: transition.said.note.clone().filter(|_| is_by_a_person(event, transition)),
             muted: event.muted,
         };
         let escalated_at = event.alert.escalated_at;
@@ -46,7 +48,7 @@ pub(crate) fn alert_changes(commit: &UnitCommit, written_at: Timestamp) -> Vec<A
             (change.record, change.escalated_at) = (record, escalated_at);
             change.events.push(stored);
         } else {
-            let is_opened = event.event == hub_domain::AlertEventKind::Opened;
+            let is_opened = event.event == AlertEventKind::Opened;
             let point = event.alert.point.clone();
             changes.push(AlertChange {
                 record,
@@ -58,6 +60,13 @@ pub(crate) fn alert_changes(commit: &UnitCommit, written_at: Timestamp) -> Vec<A
         }
     }
     changes
+}
+
+/// Whether a person did it: a member, or a contact who is none and can acknowledge alone.
+pub(crate) fn is_by_a_person(event: &AlertEvent, transition: &TransitionCommit) -> bool {
+    let is_by_contact =
+        transition.said.contact.is_some() && event.event == AlertEventKind::Acknowledged;
+    event.by.is_some() || is_by_contact
 }
 
 fn index_of(changes: &[AlertChange], id: AlertId) -> Option<usize> {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use hub_domain::{
     AlertEvent, OrgId, Reading, SiteId, StatusChange, Timestamp, UnitId, UnitState, Version,
@@ -62,6 +63,8 @@ pub struct Said {
     pub note: Option<String>,
     /// Why, for the audit log alone.
     pub reason: Option<String>,
+    /// Who says so, where they are told of alerts without being a member.
+    pub contact: Option<Uuid>,
 }
 
 /// What a commit came to.

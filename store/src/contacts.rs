@@ -63,8 +63,22 @@ impl Store {
         let (id, created_at) = self.mint();
         let ContactIn { user, name, email, phone, language, timezone } = it;
         let edition = Edition::default();
-        let contact =
-            Contact { id, org, user, name, email, phone, language, timezone, created_at, edition };
+        let contact = Contact {
+            id,
+            org,
+            user,
+            name,
+            email,
+            phone,
+            language,
+            timezone,
+            phone_verified_at: None,
+            sms_consent_at: None,
+            sms_opted_out_at: None,
+            email_opted_out_at: None,
+            created_at,
+            edition,
+        };
         let entry = self.entry(org, by, "contact.created", "contact", id, &json!({}));
         ask_database!(self, insert_contact(&contact, entry))?;
         Ok(contact)
@@ -219,7 +233,7 @@ impl Sql {
         for (channel, _) in lost.into_iter().filter(|(_, is_lost)| *is_lost) {
             policies::need_unnamed(&change, org, id, Some(channel)).await?;
         }
-        let edit = contact::ActiveModel {
+        let mut edit = contact::ActiveModel {
             user_id: Set(it.user.map(|user| user.0)),
             name: Set(it.name),
             email: Set(it.email),
@@ -228,6 +242,16 @@ impl Sql {
             timezone: Set(it.timezone),
             ..Default::default()
         };
+        // what was shown and agreed to was of another number or address
+        if edit.phone.as_ref() != &held.phone {
+            edit.phone_verified_at = Set(None);
+            edit.sms_consent_at = Set(None);
+            edit.sms_opted_out_at = Set(None);
+            edit.phone_code_hash = Set(None);
+        }
+        if edit.email.as_ref() != &held.email {
+            edit.email_opted_out_at = Set(None);
+        }
         let after = write::<contact::Entity>(&change, &held, edit, entry, "id").await?;
         change.commit().await?;
         after.try_into()

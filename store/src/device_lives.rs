@@ -97,6 +97,7 @@ impl Sql {
         let (org, now) = (entry.org, entry.at);
         let change = self.begin_of(org).await?;
         let before = kept::hold::<device::Entity>(&change, org, id.0, Life::Deleted, None).await?;
+        self.need_room(&change, org, now).await?;
         claim_eui(&change, org, before.dev_eui.as_deref()).await?;
         let after = kept::mark::<device::Entity>(&change, &before, None, entry, "devEui").await?;
         chores::note(&change, org, id, now).await?;

@@ -143,6 +143,7 @@ impl Sql {
         entry: &AuditEntry,
     ) -> Result<(), StoreError> {
         let change = self.begin_of(device.org).await?;
+        self.need_room(&change, device.org, entry.at).await?;
         add(&change, device, Timestamp::EARLIEST, entry.clone()).await?;
         Ok(change.commit().await?)
     }

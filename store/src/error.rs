@@ -1,6 +1,6 @@
 //! Why the store did not do what it was asked.
 
-use hub_domain::{RuleError, UnitId};
+use hub_domain::{NoRoom, RuleError, UnitId};
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
 use crate::records::Role;
@@ -73,6 +73,12 @@ pub enum StoreError {
     /// A maintenance window cannot be planned or changed so.
     #[error(transparent)]
     Window(#[from] crate::maintenance::WindowRefusal),
+    /// It was asked for too often; so many seconds later it may be asked again.
+    #[error("asked too often")]
+    TooMany(u32),
+    /// The organization's plan holds no other sensor, or is not paid for.
+    #[error("no room for another sensor: {0:?}")]
+    NoRoom(NoRoom),
     /// The site is owned under another epoch by now. Load it again.
     #[error("site is owned by another")]
     NotOwner,

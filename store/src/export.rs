@@ -41,6 +41,7 @@ pub const EXPORTED: &[&str] = &[
     "alerts",
     "alert_events",
     "notification_intents",
+    "delivery_attempts",
     "manual_logs",
     "corrective_actions",
     "door_events",
@@ -50,6 +51,8 @@ pub const EXPORTED: &[&str] = &[
     "unclaimed_devices",
     "uplinks",
     "readings",
+    "subscriptions",
+    "usage_ledger",
     "audit_log",
 ];
 
@@ -58,8 +61,12 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("device_chores", "work that the hub has yet to do on what is exported"),
     ("unit_chores", "work that the hub has yet to do on what is exported"),
     ("erasures", "kept of organizations that are gone"),
+    ("alert_plans", "work that the hub has yet to do on what is exported"),
+    ("organization_plans", "work that the hub has yet to do on what is exported"),
+    ("reply_codes", "of use to answers to messages of open alerts alone"),
     ("idempotency_keys", "of use to requests of the last day alone"),
     ("site_owners", "which process looks after a site"),
+    ("webhook_events", "what partners told the hub, kept for a month; what came of it is exported"),
 ];
 
 /// Columns of bytes that are no secret. They are written as hex digits.

@@ -1,18 +1,21 @@
 //! What outlives or crosses a process: entities, queries and the group-commit writer.
 //!
 //! [`Store`] is one concrete type that hides its backend: PostgreSQL, SQLite, or memory for deterministic tests
-//! of the actors. No type of sea-orm or sqlx is in a public signature.
+//! of the actors. No type of sea-orm or sqlx is in a public signature but in [`queue`], whose workers need the pool.
 
 pub mod by;
 pub mod commit;
 pub mod error;
 pub mod export;
+pub mod notify;
+pub mod queue;
 pub mod records;
 
 mod account_links;
 mod alerts;
 mod assignments;
 mod audit;
+mod billing;
 mod calibrations;
 mod changes;
 mod checkpoint;

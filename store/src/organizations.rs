@@ -104,6 +104,7 @@ impl Sql {
     ) -> Result<(), StoreError> {
         let change = self.begin_of(org).await?;
         let before = held(&change, org, Life::Present).await?;
+        self.refuse_subscribed(&change, org).await?;
         kept::mark::<organization::Entity>(&change, &before, Some(entry.at), entry, "").await?;
         take_sites_over(&change, org).await?;
         Ok(change.commit().await?)

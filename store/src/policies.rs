@@ -1,8 +1,9 @@
 //! Notification policies: who is told of alerts, when, and how.
 
-use std::collections::BTreeMap;
-
-use hub_domain::{AlertKind, OrgId, RuleLayer, UnitId};
+use hub_domain::{
+    AlertKind, OrgId, UnitId,
+    notify::{Policy, effective},
+};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction,
     EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
@@ -256,24 +257,12 @@ impl Sql {
     }
 }
 
-/// Of each kind of alert, the policies of the nearest scope that has any for it.
+/// What those policies come to for a unit.
 fn nearest(mut policies: Vec<NotificationPolicy>, unit: &UnitRecord) -> EffectivePolicy {
-    policies.sort_by_key(|policy| policy.scope.layer());
-    let mut by_kind: BTreeMap<AlertKind, (RuleLayer, Vec<Uuid>)> = BTreeMap::new();
-    for kind in AlertKind::ALL {
-        for policy in policies.iter().filter(|policy| policy.plan.takes(*kind)) {
-            let layer = policy.scope.layer();
-            let (from, ids) = by_kind.entry(*kind).or_insert((layer, Vec::new()));
-            if *from == layer {
-                ids.push(policy.id);
-            }
-        }
-    }
-    let holds = |policy: &NotificationPolicy| {
-        policy.org == unit.org && by_kind.values().any(|(_, ids)| ids.contains(&policy.id))
-    };
-    policies.retain(holds);
-    EffectivePolicy { policies, by_kind }
+    policies.sort_by_key(|policy| (policy.scope.layer(), policy.id));
+    let planned: Vec<Policy> = policies.iter().map(NotificationPolicy::planned).collect();
+    let terms = |kind: &AlertKind| (*kind, effective(&planned, unit.site, unit.id, *kind));
+    EffectivePolicy { by_kind: AlertKind::ALL.iter().map(terms).collect(), policies }
 }
 
 /// Whether each contact of a plan is one of the organization's and is reached in each way that is said. They stay so

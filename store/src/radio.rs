@@ -307,6 +307,7 @@ impl Sql {
             Some(from) => from,
             None => first_said(&change, &heard).await?,
         };
+        self.need_room(&change, org, entry.at).await?;
         devices::add(&change, device, from, entry).await?;
         Ok(change.commit().await?)
     }

@@ -12,6 +12,7 @@ use crate::{
     By, Store, StoreError,
     entity::maintenance_window::{Column, Entity, Model},
     kept::{make_in, written},
+    notify::look_again,
     open::ask_database,
     records::{AlertRecord, AuditEntry, Edition, MaintenanceWindow, WindowKind},
     scope::within,
@@ -96,7 +97,9 @@ impl Sql {
         let change = self.begin_of(snooze.org).await?;
         let held = end_snoozes(&change, snooze.org, alert, entry.at).await?;
         entry.before = held.last().map(written).transpose()?;
+        let now = entry.at;
         make_in::<Entity>(&change, snooze.into(), "id", entry).await?;
+        look_again(&change, snooze.org, &[alert], now).await?;
         Ok(change.commit().await?)
     }
 
@@ -112,6 +115,7 @@ impl Sql {
         let after = ended(before, entry.at);
         (entry.before, entry.after) = (Some(written(before)?), Some(written(&after)?));
         sql::audit(&change, &entry).await?;
+        look_again(&change, org, &[alert], entry.at).await?;
         Ok(change.commit().await?)
     }
 

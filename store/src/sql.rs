@@ -1,6 +1,11 @@
 //! The two databases: their pools, how they are opened, and what is checked before either is trusted.
 
-use std::{path::PathBuf, str::FromStr as _, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    str::FromStr as _,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use hub_domain::OrgId;
 use sea_orm::{
@@ -30,6 +35,9 @@ const ACQUIRE_WITHIN: Duration = Duration::from_secs(2);
 /// How long another process may hold SQLite's write lock before we say that the store is away.
 const BUSY_WITHIN: Duration = Duration::from_secs(5);
 
+/// So many connections at most are the workers' own, so that a full queue leaves the others theirs.
+const JOB_CONNECTIONS: u32 = 8;
+
 /// A store in a database.
 pub(crate) struct Sql {
     /// For questions across organizations.
@@ -44,12 +52,14 @@ pub(crate) struct Sql {
     pub(crate) writer: Writer,
     /// Held by who erases: one organization goes at a time.
     pub(crate) erasing: tokio::sync::Mutex<()>,
+    /// Whether plans bind here: on a hub that has billing.
+    pub(crate) binds_plans: AtomicBool,
 }
 
 /// The pools below.
 #[derive(Clone)]
 pub(crate) enum Pools {
-    Postgres { pool: PgPool, fenced: PgPool, options: Box<PgConnectOptions> },
+    Postgres { pool: PgPool, fenced: PgPool, jobs: PgPool, options: Box<PgConnectOptions> },
     Sqlite { readers: SqlitePool, writer: SqlitePool, file: PathBuf },
 }
 
@@ -66,10 +76,11 @@ impl Sql {
         check_postgres(&options).await?;
         let pool = postgres_pool(max_connections.max(4) / 2, &options, AS_WRITER);
         let fenced = postgres_pool(max_connections.max(2), &options, AS_API);
+        let jobs = postgres_pool(max_connections.clamp(4, JOB_CONNECTIONS), &options, AS_WRITER);
         let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
         let behind = SqlxPostgresConnector::from_sqlx_postgres_pool(fenced.clone());
         let writer = Writer::on_postgres(&options, &mint);
-        let pools = Pools::Postgres { pool, fenced, options: Box::new(options) };
+        let pools = Pools::Postgres { pool, fenced, jobs, options: Box::new(options) };
         Ok(Self {
             changes: db.clone(),
             db,
@@ -78,6 +89,7 @@ impl Sql {
             pools,
             writer,
             erasing: tokio::sync::Mutex::default(),
+            binds_plans: AtomicBool::new(false),
         })
     }
 
@@ -110,6 +122,7 @@ impl Sql {
             pools: Pools::Sqlite { readers, writer, file },
             writer: queue,
             erasing: tokio::sync::Mutex::default(),
+            binds_plans: AtomicBool::new(false),
         })
     }
 
@@ -165,9 +178,10 @@ impl Sql {
     pub(crate) async fn close(&self) {
         self.writer.close().await;
         match &self.pools {
-            Pools::Postgres { pool, fenced, .. } => {
+            Pools::Postgres { pool, fenced, jobs, .. } => {
                 pool.close().await;
                 fenced.close().await;
+                jobs.close().await;
             }
             Pools::Sqlite { readers, writer, .. } => {
                 readers.close().await;

@@ -6,17 +6,18 @@ use chrono::{DateTime, Datelike as _, Months, NaiveDate, Utc};
 use hub_domain::Timestamp;
 use hub_migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DbErr, EntityTrait, PaginatorTrait as _,
-    QueryFilter as _, Select, SqlxPostgresConnector, Statement,
+    ColumnTrait as _, ConnectionTrait as _, DatabaseConnection, DbErr, EntityTrait,
+    PaginatorTrait as _, QueryFilter as _, Select, SqlxPostgresConnector, Statement,
 };
 use sqlx::{
-    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool,
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use crate::{
     StoreError,
     entity::{alert, device, organization, site, unit, uplink},
+    queue,
     records::{StoreCounts, UpkeepReport},
     sql::{Pools, Sql},
 };
@@ -37,28 +38,35 @@ impl Sql {
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
         match &self.pools {
             Pools::Postgres { options, .. } => migrate_postgres(options).await,
-            Pools::Sqlite { file, .. } => {
+            Pools::Sqlite { file, writer, .. } => {
                 let lock = lock_file(file.with_added_extension("migrating")).await?;
-                let done = Migrator::up(self.changes(), None).await;
+                let done = self.migrate_file(writer).await;
                 drop(lock);
-                Ok(done?)
+                done
             }
         }
     }
 
+    async fn migrate_file(&self, writer: &SqlitePool) -> Result<(), StoreError> {
+        Migrator::up(self.changes(), None).await?;
+        queue::migrate_sqlite(writer).await
+    }
+
     pub(crate) async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let pending = match &self.pools {
+        match &self.pools {
             // as the owner: before the first migration there are no other roles
             Pools::Postgres { options, .. } => {
                 let pool = owners(options).await?;
                 let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
-                let pending = Migrator::get_pending_migrations_read_only(&db).await;
+                let pending = pending(&db).await;
+                let of_queue = queue::pending_on_postgres(&pool).await;
                 pool.close().await;
-                pending?
+                Ok([pending?, of_queue?].concat())
             }
-            Pools::Sqlite { .. } => Migrator::get_pending_migrations_read_only(&self.db).await?,
-        };
-        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+            Pools::Sqlite { readers, .. } => {
+                Ok([pending(&self.db).await?, queue::pending_on_sqlite(readers).await?].concat())
+            }
+        }
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
@@ -74,8 +82,9 @@ impl Sql {
                 pool.close().await;
                 made?
             }
-            Pools::Sqlite { .. } => {
+            Pools::Sqlite { writer, .. } => {
                 self.changes().execute_unprepared("PRAGMA optimize").await?;
+                queue::tune_sqlite(writer).await?;
                 Vec::new()
             }
         };
@@ -137,11 +146,21 @@ async fn migrate_postgres(options: &PgConnectOptions) -> Result<(), StoreError> 
     let mut lock = PgConnection::connect_with(options).await?;
     sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut lock).await?;
     let pool = owners(options).await?;
-    let done =
-        Migrator::up(&SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone()), None).await;
+    let done = migrate_as_owner(&pool).await;
     pool.close().await;
     lock.close().await?; // and the lock goes with it
-    Ok(done?)
+    done
+}
+
+async fn migrate_as_owner(pool: &PgPool) -> Result<(), StoreError> {
+    Migrator::up(&SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone()), None).await?;
+    queue::migrate_postgres(pool).await
+}
+
+/// The names of the migrations that are still to be run.
+async fn pending(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let pending = Migrator::get_pending_migrations_read_only(db).await?;
+    Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
 }
 
 /// A connection as the role that owns the tables.

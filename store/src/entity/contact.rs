@@ -23,6 +23,16 @@ pub(crate) struct Model {
     pub(crate) updated_at: Option<i64>,
     pub(crate) deleted_at: Option<i64>,
     pub(crate) version: i64,
+    pub(crate) phone_verified_at: Option<i64>,
+    pub(crate) sms_consent_at: Option<i64>,
+    pub(crate) sms_opted_out_at: Option<i64>,
+    pub(crate) email_opted_out_at: Option<i64>,
+    #[serde(skip)]
+    pub(crate) phone_code_hash: Option<Vec<u8>>,
+    #[serde(skip)]
+    pub(crate) phone_code_until: Option<i64>,
+    #[serde(skip)]
+    pub(crate) phone_code_guesses: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -36,6 +46,7 @@ impl TryFrom<Model> for Contact {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
+        let at = |millis: Option<i64>| millis.map(Timestamp::from_millis);
         Ok(Self {
             id: row.id,
             org: OrgId(row.org_id),
@@ -45,6 +56,10 @@ impl TryFrom<Model> for Contact {
             phone: row.phone,
             language: row.language,
             timezone: row.timezone,
+            phone_verified_at: at(row.phone_verified_at),
+            sms_consent_at: at(row.sms_consent_at),
+            sms_opted_out_at: at(row.sms_opted_out_at),
+            email_opted_out_at: at(row.email_opted_out_at),
             created_at: Timestamp::from_millis(row.created_at),
             edition: entity::edition(row.version, row.updated_at, row.deleted_at),
         })
@@ -66,6 +81,13 @@ impl From<&Contact> for Model {
             updated_at: record.edition.updated_at.map(Timestamp::as_millis),
             deleted_at: record.edition.deleted_at.map(Timestamp::as_millis),
             version: record.edition.version,
+            phone_verified_at: record.phone_verified_at.map(Timestamp::as_millis),
+            sms_consent_at: record.sms_consent_at.map(Timestamp::as_millis),
+            sms_opted_out_at: record.sms_opted_out_at.map(Timestamp::as_millis),
+            email_opted_out_at: record.email_opted_out_at.map(Timestamp::as_millis),
+            phone_code_hash: None,
+            phone_code_until: None,
+            phone_code_guesses: 0,
         }
     }
 }

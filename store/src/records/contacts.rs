@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hub_domain::{AlertKind, OrgId, RuleLayer, Severity, Timestamp, UserId};
+use hub_domain::{
+    AlertKind, OrgId, Timestamp, UserId,
+    notify::{Channel, Plan, Policy, Terms},
+};
 use uuid::Uuid;
 
 use super::Edition;
@@ -27,6 +30,14 @@ pub struct Contact {
     pub language: String,
     /// Their IANA time zone.
     pub timezone: String,
+    /// When the phone was shown to be theirs.
+    pub phone_verified_at: Option<Timestamp>,
+    /// When they agreed to get SMS there.
+    pub sms_consent_at: Option<Timestamp>,
+    /// When they, or their carrier, said that no more SMS are to come.
+    pub sms_opted_out_at: Option<Timestamp>,
+    /// When they unsubscribed from e-mails.
+    pub email_opted_out_at: Option<Timestamp>,
     /// Since when.
     pub created_at: Timestamp,
     /// How it was edited.
@@ -41,35 +52,6 @@ impl Contact {
             Channel::Sms => self.phone.is_some(),
             Channel::Email => self.email.is_some(),
         }
-    }
-}
-
-/// A way of telling somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Channel {
-    /// A short message to their phone.
-    Sms,
-    /// An e-mail.
-    Email,
-}
-
-impl Channel {
-    /// Every way.
-    pub const ALL: [Self; 2] = [Self::Sms, Self::Email];
-
-    /// The stable name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::Email => "email",
-        }
-    }
-
-    /// The way of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|channel| channel.name() == name)
     }
 }
 
@@ -92,69 +74,21 @@ pub struct NotificationPolicy {
     pub edition: Edition,
 }
 
-/// What a policy says of an alert.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// Who is told next as long as nobody acknowledges, in order of time.
-    pub steps: Vec<Step>,
-    /// Of these kinds of alert; `None` for every kind.
-    pub kinds: Option<Vec<AlertKind>>,
-    /// Of alerts at least so bad.
-    pub min_severity: Severity,
-    /// When to keep still.
-    pub quiet_hours: Option<QuietHours>,
-    /// Whether those who were told are told too when it is over.
-    pub notify_on_resolve: bool,
-}
-
-impl Plan {
-    /// Whether it says anything of alerts of this kind.
+impl NotificationPolicy {
+    /// It, as planning looks at it.
     #[must_use]
-    pub fn takes(&self, kind: AlertKind) -> bool {
-        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
+    pub fn planned(&self) -> Policy {
+        let (layer, scope_id) = (self.scope.layer(), self.scope.id());
+        Policy { id: self.id, layer, scope_id, plan: self.plan.clone() }
     }
 }
 
-/// One step of an escalation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// So many minutes after the alert opened, if nobody acknowledged it before.
-    pub after_minutes: u16,
-    /// These contacts are told, all of them.
-    pub contacts: Vec<Uuid>,
-    /// In each of these ways.
-    pub channels: Vec<Channel>,
-    /// And told again.
-    pub repeat: Option<Repeat>,
-}
-
-/// How a step is done again while nobody acknowledges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Repeat {
-    /// So long between two times.
-    pub every_minutes: u16,
-    /// So many times after the first.
-    pub times: u16,
-}
-
-/// The time of day in which nobody is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuietHours {
-    /// From this minute of the day, 0 to 1,439.
-    pub from_minute: u16,
-    /// To this one, not included; on the next day if it is not after the first.
-    pub to_minute: u16,
-    /// By the clocks of this IANA time zone.
-    pub timezone: String,
-    /// Whether critical alerts are told all the same.
-    pub except_critical: bool,
-}
-
-/// The policies that hold for a unit: of each kind of alert, those of the nearest scope that has any for it.
+/// What holds for a unit: of each kind of alert, the plans of the nearest scope that has steps for it, each field from
+/// the nearest scope that says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectivePolicy {
-    /// Every policy that holds for some kind, nearest scope first.
+    /// Every policy that is for it, nearest scope first.
     pub policies: Vec<NotificationPolicy>,
-    /// By kind of alert: from where, and which. A kind of which nobody is told is not there.
-    pub by_kind: BTreeMap<AlertKind, (RuleLayer, Vec<Uuid>)>,
+    /// By kind of alert, what holds.
+    pub by_kind: BTreeMap<AlertKind, Vec<Terms>>,
 }

@@ -2,13 +2,13 @@
 //!
 //! Certain failures and unknown outcomes are kept apart by one thing: whether COMMIT had been sent.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use hub_domain::{AlertId, OrgId, Reading, SiteId, StatusChange, Timestamp, UnitId, Version};
 
 use super::{deletion, group::Outcomes};
 use crate::{
-    CommitError, Committed, PastFate, UnitCommit,
+    CommitError, Committed, PastFate, TransitionCommit, UnitCommit,
     audit::deeds_of,
     changes::{AlertChange, alert_changes},
     entity::unit,
@@ -110,6 +110,12 @@ pub(super) trait Session: Send {
     fn insert_events(
         &mut self,
         events: &[EventRow<'_>],
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    /// Asks for the notifications of alerts to be planned, at once.
+    fn ask_for_plans(
+        &mut self,
+        alerts: &[(OrgId, AlertId)],
+        now: Timestamp,
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
     /// Stores audit rows.
     fn insert_audit(
@@ -262,6 +268,7 @@ async fn attempt<S: Session>(
     write_fresh(session, &live).await?;
     let mut fates = write_past(session, &live).await?;
     write_alerts(session, &live, mint).await?;
+    ask_for_plans(session, &live, mint.now()).await?;
     write_statuses(session, &live, mint).await?;
     session.commit().await.map_err(Halt::Unknown)?;
     let live: HashSet<UnitId> = live.iter().map(|commit| commit.unit).collect();
@@ -401,6 +408,30 @@ async fn write_statuses<S: Session>(
         live.iter().flat_map(|commit| status_rows(commit, written_at)).collect();
     if !rows.is_empty() {
         session.insert_statuses(&rows).await?;
+    }
+    Ok(())
+}
+
+/// Asks for plans of the alerts that something happened to, and of those that are open where a unit is shown as
+/// something else: it may have left the mode in which nothing is told of it.
+async fn ask_for_plans<S: Session>(
+    session: &mut S,
+    live: &[&UnitCommit],
+    now: Timestamp,
+) -> Result<(), Halt> {
+    let moved = live.iter().filter_map(|commit| Some((commit.org, commit.transition.as_ref()?)));
+    let of_transition = |(org, transition): (OrgId, &'_ TransitionCommit)| {
+        let told = transition.events.iter().map(|event| event.alert.id);
+        let is_shown_anew = !transition.statuses.is_empty();
+        let open = transition.state.alerts.iter().filter(|_| is_shown_anew).map(|alert| alert.id);
+        let alerts: BTreeSet<AlertId> = told.chain(open).collect();
+        alerts.into_iter().map(move |alert| (org, alert)).collect::<Vec<_>>()
+    };
+    let mut alerts: Vec<(OrgId, AlertId)> = moved.flat_map(of_transition).collect();
+    // rows of plans are always taken in this order, so that nobody waits for each other in a ring
+    alerts.sort_unstable_by_key(|(_, alert)| *alert);
+    if !alerts.is_empty() {
+        session.ask_for_plans(&alerts, now).await?;
     }
     Ok(())
 }

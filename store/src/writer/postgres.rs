@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use hub_domain::{AlertId, Reading, SiteId, Timestamp, UnitId};
+use hub_domain::{AlertId, OrgId, Reading, SiteId, Timestamp, UnitId};
 use serde_json::Value;
 use sqlx::{
     Connection as _, Executor as _, PgConnection, Postgres, Row as _,
@@ -149,6 +149,12 @@ SELECT changed.org, changed.unit,
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
     $9::text[], $10::text[], $11::text[], $12::text[])
     AS changed (org, unit, at, version, ordinal, written_at, status, thermal, link, door, manual_log, mode)";
+
+const ASK_FOR_PLANS: &str = "
+INSERT INTO alert_plans (alert_id, org_id, seq, due_at)
+SELECT asked.alert, asked.org, 1, $3
+FROM unnest($1::uuid[], $2::uuid[]) AS asked (alert, org)
+ON CONFLICT (alert_id) DO UPDATE SET seq = alert_plans.seq + 1, due_at = EXCLUDED.due_at";
 
 type PgQuery = Query<'static, Postgres, PgArguments>;
 
@@ -336,6 +342,18 @@ impl Session for PostgresSession {
             .bind(column(events, |row| row.event.by.map(|by| by.0)))
             .bind(column(events, |row| row.event.note.clone()))
             .bind(column(events, |row| row.event.muted));
+        self.run(query).await.map(drop)
+    }
+
+    async fn ask_for_plans(
+        &mut self,
+        alerts: &[(OrgId, AlertId)],
+        now: Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        let query = sqlx::query(ASK_FOR_PLANS)
+            .bind(column(alerts, |(_, alert)| alert.0))
+            .bind(column(alerts, |(org, _)| org.0))
+            .bind(now.as_millis());
         self.run(query).await.map(drop)
     }
 

@@ -6,7 +6,7 @@ use std::{
     fmt::{self, Display, Write as _},
 };
 
-use hub_domain::{AlertId, Reading, SiteId, Timestamp, UnitId};
+use hub_domain::{AlertId, OrgId, Reading, SiteId, Timestamp, UnitId};
 use serde_json::{Value, json};
 use sqlx::{Executor as _, Row as _, Sqlite, SqlitePool, pool::PoolConnection, sqlite::SqliteRow};
 use uuid::Uuid;
@@ -130,6 +130,13 @@ SELECT unhex(value ->> 0), unhex(value ->> 1),
     value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10,
     value ->> 11
 FROM json_each($1)";
+
+const ASK_FOR_PLANS: &str = "
+INSERT INTO alert_plans (alert_id, org_id, seq, due_at)
+SELECT unhex(value ->> 0), unhex(value ->> 1), 1, value ->> 2
+FROM json_each($1)
+WHERE TRUE
+ON CONFLICT (alert_id) DO UPDATE SET seq = alert_plans.seq + 1, due_at = excluded.due_at";
 
 /// An id as JSON.
 fn hex(id: Uuid) -> Value {
@@ -299,6 +306,15 @@ impl Session for SqliteSession {
             ])
         });
         self.run(INSERT_EVENTS, json).await.map(drop)
+    }
+
+    async fn ask_for_plans(
+        &mut self,
+        alerts: &[(OrgId, AlertId)],
+        now: Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        let json = array(alerts, |(org, alert)| json!([hex(alert.0), hex(org.0), now.as_millis()]));
+        self.run(ASK_FOR_PLANS, json).await.map(drop)
     }
 
     async fn insert_audit(&mut self, entries: &[AuditEntry]) -> Result<(), sqlx::Error> {

@@ -75,10 +75,11 @@ pub(crate) async fn an_alert_lives_through_all_its_events(world: &World) {
 
     live.take(store, &[Input::Tick], at(11)).await.unwrap();
     let (mut by_ada, transition) =
-        live.step(&[Input::Acknowledge { alert: opened.id, by: ADA }], at(12));
+        live.step(&[Input::Acknowledge { alert: opened.id, by: Some(ADA) }], at(12));
     by_ada.transition.as_mut().unwrap().said = Said {
         note: Some("door „left“ open".to_owned()),
         reason: Some("call 7: „again“".to_owned()),
+        contact: None,
     };
     world.clock.set(at(13));
     store.commit(by_ada).await.unwrap();

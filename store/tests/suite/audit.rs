@@ -39,12 +39,9 @@ fn plan(contact: Uuid) -> Plan {
             after_minutes: 0,
             contacts: vec![contact],
             channels: vec![Channel::Email],
-            repeat: None,
+            ..Step::default()
         }],
-        kinds: None,
-        min_severity: hub_domain::Severity::Warning,
-        quiet_hours: None,
-        notify_on_resolve: true,
+        ..Plan::default()
     }
 }
 

@@ -111,6 +111,7 @@ async fn full(world: &World, db: &mut Database) -> (OrgId, UserId) {
     let id = |db: &Database| db.id(Uuid::now_v7());
     let (o, s, u, w) = (db.id(org.0), db.id(site.0), db.id(units[0].id.0), db.id(owner.0));
     let (device, rule, alert, log, link) = (id(db), id(db), id(db), id(db), id(db));
+    let (contact, intent) = (id(db), id(db));
     let (b, t) = (db.bytes(), NOON.as_millis());
     let rows = [
         format!(
@@ -146,9 +147,21 @@ async fn full(world: &World, db: &mut Database) -> (OrgId, UserId) {
         format!(
             "alert_events (alert_id, ordinal, org_id, event, at, written_at, severity, muted) VALUES ({alert}, 0, {o}, 'opened', {t}, {t}, 'warning', FALSE)"
         ),
+        format!("alert_plans (alert_id, org_id, seq) VALUES ({alert}, {o}, 1)"),
+        format!("organization_plans (org_id, seq) VALUES ({o}, 1)"),
         format!(
-            "notification_intents (id, org_id, alert_id, event_ordinal, state, created_at) VALUES ({}, {o}, {alert}, 0, 'new', {t})",
+            "contacts (id, org_id, user_id, name, email, language, timezone, created_at) VALUES ({contact}, {o}, {w}, 'c', 'a@b', 'en', 'UTC', {t})"
+        ),
+        format!(
+            "notification_intents (id, org_id, alert_id, stage, contact_id, channel, state, reason_code, reason, possible_duplicate, generation, attempts, planned_at, due_at, changed_at) VALUES ({intent}, {o}, {alert}, 'opened+0', {contact}, 'sms', 'queued', 'step', 'x', FALSE, 1, 0, {t}, {t}, {t})"
+        ),
+        format!(
+            "delivery_attempts (id, org_id, intent_id, number, state, begun_at) VALUES ({}, {o}, {intent}, 1, 'begun', {t})",
             id(db)
+        ),
+        format!(
+            "reply_codes (phone, code, org_id, alert_id, contact_id, made_at) VALUES ('+{}', 10, {o}, {alert}, {contact}, {t})",
+            org.0.simple()
         ),
         format!(
             "uplinks (id, org_id, dev_eui, session, f_cnt, payload_hash, payload, recorded_at, received_at, is_decoded, is_settled, unit_id) VALUES ({}, {o}, 'A', '', 1, {b}, {b}, {t}, {t}, FALSE, FALSE, {u})",
@@ -188,12 +201,17 @@ async fn full(world: &World, db: &mut Database) -> (OrgId, UserId) {
             id(db)
         ),
         format!(
-            "contacts (id, org_id, user_id, name, email, language, timezone, created_at) VALUES ({}, {o}, {w}, 'c', 'a@b', 'en', 'UTC', {t})",
+            "notification_policies (id, org_id, name, scope, scope_id, steps, created_at) VALUES ({}, {o}, 'p', 'organization', {o}, '[]', {t})",
             id(db)
         ),
         format!(
-            "notification_policies (id, org_id, name, scope, scope_id, steps, created_at) VALUES ({}, {o}, 'p', 'organization', {o}, '[]', {t})",
-            id(db)
+            "subscriptions (org_id, plan, state, since_at, created_at) VALUES ({o}, 'pro', 'trial', {t}, {t})"
+        ),
+        format!(
+            "usage_ledger (org_id, meter, day, ordinal, value, identifier, plan, is_billed, counted_at) VALUES ({o}, 'active_sensors', 20000, 0, 1, '{org}', 'pro', FALSE, {t})"
+        ),
+        format!(
+            "webhook_events (provider, event_id, org_id, kind, body, occurred_at, received_at, worked_at) VALUES ('stripe', '{org}', {o}, 'x', '{{}}', {t}, {t}, {t})"
         ),
         format!(
             "refresh_tokens (id, family_id, user_id, secret_hash, created_at, expires_at) VALUES ({}, {o}, {w}, {b}, {t}, {t})",

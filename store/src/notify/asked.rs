@@ -1,0 +1,223 @@
+//! Messages that somebody asks for: a test of the whole way, and the number by which a phone is shown to be somebody's.
+//!
+//! The number is made when the message is sent, so that it is kept nowhere but as a hash.
+
+use hub_domain::{
+    OrgId, Timestamp,
+    notify::{Channel, IntentState, Reason, Stage},
+};
+use sea_orm::{
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, DatabaseTransaction,
+    EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
+
+use super::save::{job_of, queue_of};
+use crate::{
+    By, Store, StoreError,
+    entity::{contact, insertable, notification_intent},
+    kept::{hold, write},
+    open::ask_database,
+    queue::enqueue,
+    records::{AuditEntry, Contact, Life},
+    scope::within,
+    sql::{self, Sql},
+};
+
+/// How long a number is good, in minutes: long enough for a slow carrier.
+pub const PHONE_CODE_MINUTES: u32 = 15;
+const CODE_MILLIS: i64 = PHONE_CODE_MINUTES as i64 * 60_000;
+/// So many wrong ones end it.
+const MOST_GUESSES: i64 = 5;
+/// So many messages of that kind go to a contact within an hour.
+const MOST_AN_HOUR: u64 = 5;
+const HOUR_MILLIS: i64 = 3_600_000;
+
+/// What became of a number that was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// It was the one: the phone is theirs.
+    Yes(Box<Contact>),
+    /// It was not, or is not good any more.
+    No,
+    /// There were too many wrong ones: a new one has to be sent.
+    TooMany,
+}
+
+impl Store {
+    /// Has a message sent that somebody asked for, a test or a number for a phone; gives its line in the ledger.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] without such a contact, or one that is not reached that way; [`StoreError::TooMany`]
+    /// past five in an hour.
+    pub async fn ask_for_message(
+        &self,
+        org: OrgId,
+        contact: Uuid,
+        channel: Channel,
+        stage: Stage,
+        by: impl Into<By>,
+    ) -> Result<Uuid, StoreError> {
+        let (id, _) = self.mint();
+        let job = self.mint().0;
+        let detail = json!({ "stage": stage.to_string(), "channel": channel.name(), "intent": id });
+        let entry = self.entry(org, by, "contact.messaged", "contact", contact, &detail);
+        ask_database!(self, ask_for_message(contact, channel, stage, id, job, entry))?;
+        Ok(id)
+    }
+
+    /// Takes the number that was sent to a contact's phone as the sign that it is theirs, and their consent to get SMS.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] without such a contact.
+    pub async fn verify_phone(
+        &self,
+        org: OrgId,
+        contact: Uuid,
+        code: &str,
+        by: impl Into<By>,
+    ) -> Result<Verified, StoreError> {
+        let entry = self.entry(org, by, "contact.phone_verified", "contact", contact, &json!({}));
+        ask_database!(self, verify_phone(contact, code, entry))
+    }
+}
+
+impl Sql {
+    pub(crate) async fn ask_for_message(
+        &self,
+        contact: Uuid,
+        channel: Channel,
+        stage: Stage,
+        id: Uuid,
+        job: Uuid,
+        entry: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let (org, now) = (entry.org, entry.at);
+        // by the role that may write to the queue
+        let change = self.begin().await?;
+        let row = hold::<contact::Entity>(&change, org, contact, Life::Present, None).await?;
+        if !Contact::try_from(row)?.is_reached_by(channel) {
+            return Err(StoreError::Incomplete("its address"));
+        }
+        if asked_lately(&change, org, contact, now).await? >= MOST_AN_HOUR {
+            return Err(StoreError::TooMany(3_600));
+        }
+        let line = line(org, contact, channel, stage, id, now);
+        notification_intent::Entity::insert(insertable(line))
+            .exec_without_returning(&change)
+            .await?;
+        enqueue(&change, &[job_of(job, queue_of(channel), id, 1, None)]).await?;
+        sql::audit(&change, &entry).await?;
+        Ok(change.commit().await?)
+    }
+
+    pub(crate) async fn verify_phone(
+        &self,
+        contact: Uuid,
+        code: &str,
+        entry: AuditEntry,
+    ) -> Result<Verified, StoreError> {
+        let (org, now) = (entry.org, entry.at);
+        let change = self.begin_of(org).await?;
+        let row = hold::<contact::Entity>(&change, org, contact, Life::Present, None).await?;
+        if row.phone_code_guesses >= MOST_GUESSES {
+            return Ok(Verified::TooMany);
+        }
+        let said = Sha256::digest(code.as_bytes());
+        let is_it = row
+            .phone_code_hash
+            .as_ref()
+            .is_some_and(|hash| bool::from(hash.as_slice().ct_eq(&said)));
+        if !is_it || row.phone_code_until.is_none_or(|until| until < now.as_millis()) {
+            let mut edit: contact::ActiveModel = row.into();
+            edit.phone_code_guesses = Set(edit.phone_code_guesses.take().unwrap_or_default() + 1);
+            edit.update(&change).await?;
+            change.commit().await?;
+            return Ok(Verified::No);
+        }
+        let edit = contact::ActiveModel {
+            phone_verified_at: Set(Some(now.as_millis())),
+            sms_consent_at: Set(Some(now.as_millis())),
+            sms_opted_out_at: Set(None),
+            phone_code_hash: Set(None),
+            phone_code_until: Set(None),
+            phone_code_guesses: Set(0),
+            ..Default::default()
+        };
+        let after = write::<contact::Entity>(&change, &row, edit, entry, "id").await?;
+        change.commit().await?;
+        Ok(Verified::Yes(Box::new(after.try_into()?)))
+    }
+}
+
+async fn asked_lately(
+    change: &DatabaseTransaction,
+    org: OrgId,
+    contact: Uuid,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    use notification_intent::{Column, Entity};
+    let lately = Entity::find()
+        .filter(within(Column::OrgId, org))
+        .filter(Column::ContactId.eq(contact))
+        .filter(Column::AlertId.is_null())
+        .filter(Column::Stage.is_in([Stage::Test, Stage::PhoneCode].map(|stage| stage.to_string())))
+        .filter(Column::PlannedAt.gt(now.as_millis() - HOUR_MILLIS));
+    Ok(lately.count(change).await?)
+}
+
+fn line(
+    org: OrgId,
+    contact: Uuid,
+    channel: Channel,
+    stage: Stage,
+    id: Uuid,
+    now: Timestamp,
+) -> notification_intent::Model {
+    let (reason, sentence) = match stage {
+        Stage::PhoneCode => (Reason::PhoneCode, "somebody shows that this phone is theirs"),
+        _ => (Reason::Test, "somebody asked for a test"),
+    };
+    notification_intent::Model {
+        id,
+        org_id: org.0,
+        alert_id: None,
+        stage: stage.to_string(),
+        contact_id: Some(contact),
+        user_id: None,
+        channel: channel.name().to_owned(),
+        policy_id: None,
+        state: IntentState::Queued.name().to_owned(),
+        reason_code: reason.name().to_owned(),
+        reason: sentence.to_owned(),
+        held_until: None,
+        superseded_by: None,
+        possible_duplicate: false,
+        words: None,
+        generation: 1,
+        attempts: 0,
+        planned_at: now.as_millis(),
+        due_at: now.as_millis(),
+        changed_at: now.as_millis(),
+        sent_at: None,
+        settled_at: None,
+    }
+}
+
+/// Makes a new number for a contact's phone: six digits.
+pub(crate) async fn mint_code(
+    change: &DatabaseTransaction,
+    contact: contact::Model,
+    now: Timestamp,
+) -> Result<String, StoreError> {
+    let code = format!("{:06}", rand::random_range(0..1_000_000_u32));
+    let mut edit: contact::ActiveModel = contact.into();
+    edit.phone_code_hash = Set(Some(Sha256::digest(code.as_bytes()).to_vec()));
+    edit.phone_code_until = Set(Some(now.as_millis() + CODE_MILLIS));
+    edit.phone_code_guesses = Set(0);
+    edit.update(change).await?;
+    Ok(code)
+}
