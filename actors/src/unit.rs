@@ -62,7 +62,7 @@ pub(crate) enum UnitMessage {
     Take(Input<'static>, Ask<Result<(), AskError>>),
     Acknowledge {
         alert: AlertId,
-        by: UserId,
+        by: Option<UserId>,
         said: Said,
         ask: Ask<Result<(), AlertAskError>>,
     },

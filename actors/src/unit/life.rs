@@ -50,5 +50,5 @@ impl UnitActor {
 /// What is noted on the alerts of a unit that somebody deletes.
 pub(crate) fn said_of(by: &By) -> Said {
     let reason = by.reason.clone();
-    Said { note: reason.clone().or_else(|| Some(NOTE.to_owned())), reason }
+    Said { note: reason.clone().or_else(|| Some(NOTE.to_owned())), reason, contact: None }
 }

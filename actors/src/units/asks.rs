@@ -69,7 +69,7 @@ impl Units {
         self.ask(unit, |ask| UnitMessage::Take(input.clone(), ask)).await?
     }
 
-    /// A person saw an alert.
+    /// A person saw an alert: a member, or somebody who is told of alerts and is none, whom `said` names.
     ///
     /// # Errors
     /// When the alert cannot be acknowledged, or the unit gave no answer.
@@ -77,7 +77,7 @@ impl Units {
         &self,
         unit: UnitId,
         alert: AlertId,
-        by: UserId,
+        by: Option<UserId>,
         said: Said,
     ) -> Result<(), AlertAskError> {
         self.ask(unit, |ask| UnitMessage::Acknowledge { alert, by, said: said.clone(), ask })

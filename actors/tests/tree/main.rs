@@ -174,7 +174,7 @@ async fn of_many_acknowledgements_one_counts() {
     world.ingest(9_000).await;
     let alert = world.alerts(AlertKind::TemperatureHigh).await[0].id;
     let races =
-        (0..100).map(|_| world.units.acknowledge(world.unit, alert, PERSON, Said::default()));
+        (0..100).map(|_| world.units.acknowledge(world.unit, alert, Some(PERSON), Said::default()));
     let answers = futures_util::future::join_all(races).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     let refused = AlertAskError::Refused(Refusal::AlreadyAcknowledged);

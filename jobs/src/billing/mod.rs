@@ -1,0 +1,19 @@
+//! What is done with Stripe while nobody waits: webhooks are worked, usage is counted and told, subscriptions are looked
+//! after.
+//!
+//! Every piece of work finds out for itself what is to be done, and may be done twice and by several processes at once:
+//! the ledger of usage and the stored webhooks are the truth. So [`BillingRounds`], which does it now and then, may be
+//! cut at any instant, and a queue may do the same beside it.
+
+mod pause;
+mod rounds;
+mod sync;
+mod usage;
+mod webhooks;
+
+pub use self::{
+    rounds::BillingRounds,
+    sync::{SyncError, note_subscription, sync_subscription, sync_subscriptions},
+    usage::{Span, Told, report_usage, tell_usage},
+    webhooks::{PROVIDER, Worked, work_webhooks},
+};

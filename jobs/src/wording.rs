@@ -1,0 +1,178 @@
+//! What a message says: the facts of the ledger as the texts want them.
+
+use hub_domain::{
+    Timestamp,
+    notify::{Round, Stage},
+};
+use hub_messaging::{
+    sms::ShortCode,
+    text::{
+        AlertStage, AlertText, Group, GroupItem, Links, Message, Outage, OutageOver, Overflow,
+        PhoneCode, Place, Resolved, Scale, TestAlert, View,
+    },
+};
+use hub_store::notify::{Delivery, Facts, PHONE_CODE_MINUTES, ToldAlert};
+
+/// Where people find more.
+#[derive(Clone, Debug)]
+pub struct Wording {
+    /// Where people reach the hub, without a slash at the end.
+    pub public_url: String,
+}
+
+impl Wording {
+    /// The message of a delivery; `None` where what it is about is gone.
+    #[must_use]
+    pub fn message(&self, delivery: &Delivery, facts: &Facts, at: Timestamp) -> Option<Message> {
+        let organization = facts.organization.clone();
+        Some(match delivery.stage {
+            Stage::PhoneCode => Message::PhoneCode(PhoneCode {
+                secret: delivery.phone_code.clone()?.into(),
+                organization,
+                minutes: PHONE_CODE_MINUTES,
+            }),
+            Stage::Test => Message::Test(TestAlert {
+                name: delivery.name.clone(),
+                organization,
+                code: None,
+                links: self.links(None),
+            }),
+            Stage::Due { round, minute } => {
+                let alert = facts.alerts.first()?;
+                Message::Alert(self.alert(delivery, facts, alert, stage_of(round, minute), at))
+            }
+            Stage::Resolved => Message::Resolved(self.resolved(facts, facts.alerts.first()?)),
+            Stage::Outage => Message::Outage(self.outage(facts, at)?),
+            Stage::OutageOver => Message::OutageOver(self.outage_over(facts, at)?),
+            Stage::Group => Message::Group(self.group(facts, at)?),
+            Stage::Overflow => Message::Overflow(self.overflow(facts, at)),
+            Stage::Reply => return None, // its words were known before
+        })
+    }
+
+    fn links(&self, unsubscribe: Option<String>) -> Links {
+        Links {
+            acknowledge_url: None,
+            view_url: Some(self.public_url.clone()),
+            unsubscribe_url: unsubscribe,
+        }
+    }
+
+    fn alert(
+        &self,
+        delivery: &Delivery,
+        facts: &Facts,
+        alert: &ToldAlert,
+        stage: AlertStage,
+        at: Timestamp,
+    ) -> AlertText {
+        AlertText {
+            place: place(facts, alert),
+            kind: alert.kind,
+            severity: alert.severity,
+            stage,
+            temperature: alert.peak.or(alert.temperature),
+            limit: alert.limit,
+            opened_at: alert.opened_at,
+            at,
+            code: delivery.code.and_then(|code| ShortCode::new(u16::try_from(code).ok()?)),
+            links: self.links(None),
+            view: view(Some(alert)),
+        }
+    }
+
+    fn resolved(&self, facts: &Facts, alert: &ToldAlert) -> Resolved {
+        Resolved {
+            place: place(facts, alert),
+            kind: alert.kind,
+            peak: alert.peak,
+            opened_at: alert.opened_at,
+            resolved_at: alert.resolved_at.unwrap_or(alert.opened_at),
+            resolved_by: None,
+            links: self.links(None),
+            view: view(Some(alert)),
+        }
+    }
+
+    fn outage(&self, facts: &Facts, at: Timestamp) -> Option<Outage> {
+        let first = facts.alerts.first()?;
+        Some(Outage {
+            site: first.site.clone(),
+            organization: facts.organization.clone(),
+            units: facts.alerts.iter().map(|alert| alert.unit.clone()).collect(),
+            total: facts.units_of_site,
+            since: first.opened_at,
+            at,
+            code: None,
+            links: self.links(None),
+            view: view(Some(first)),
+        })
+    }
+
+    fn outage_over(&self, facts: &Facts, at: Timestamp) -> Option<OutageOver> {
+        let first = facts.alerts.first()?;
+        Some(OutageOver {
+            site: first.site.clone(),
+            organization: facts.organization.clone(),
+            units: facts.alerts.len(),
+            since: first.opened_at,
+            until: facts.alerts.iter().filter_map(|alert| alert.resolved_at).max().unwrap_or(at),
+            links: self.links(None),
+            view: view(Some(first)),
+        })
+    }
+
+    fn group(&self, facts: &Facts, at: Timestamp) -> Option<Group> {
+        let first = facts.alerts.first()?;
+        let item = |alert: &ToldAlert| GroupItem {
+            unit: alert.unit.clone(),
+            site: alert.site.clone(),
+            kind: alert.kind,
+            temperature: alert.peak.or(alert.temperature),
+        };
+        Some(Group {
+            items: facts.alerts.iter().map(item).collect(),
+            organization: facts.organization.clone(),
+            since: first.opened_at,
+            at,
+            code: None,
+            links: self.links(None),
+            view: view(Some(first)),
+        })
+    }
+
+    fn overflow(&self, facts: &Facts, at: Timestamp) -> Overflow {
+        Overflow {
+            organization: facts.organization.clone(),
+            limit: hub_domain::notify::Caps::default().sms_per_hour,
+            count: u32::try_from(facts.alerts.len()).unwrap_or(u32::MAX),
+            until: at.plus_secs(3_600),
+            at,
+            view_url: Some(self.public_url.clone()),
+            view: view(facts.alerts.first()),
+        }
+    }
+}
+
+fn place(facts: &Facts, alert: &ToldAlert) -> Place {
+    Place {
+        unit: alert.unit.clone(),
+        area: None,
+        site: alert.site.clone(),
+        organization: facts.organization.clone(),
+    }
+}
+
+/// Times are those of the site.
+fn view(alert: Option<&ToldAlert>) -> View {
+    let zone = alert.and_then(|alert| alert.zone.name().parse().ok()).unwrap_or_default();
+    View { scale: Scale::Celsius, zone }
+}
+
+const fn stage_of(round: Round, minute: u32) -> AlertStage {
+    match (round, minute) {
+        (Round::Opened | Round::Critical, 0) => AlertStage::News,
+        (Round::Again(_), _) => AlertStage::Again,
+        (Round::Opened | Round::Critical, _) => AlertStage::Escalated,
+    }
+}
