@@ -1,7 +1,7 @@
 //! Where all is wired: settings in, a running hub out.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     ops::Deref,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,6 +11,7 @@ use std::{
 use anyhow::Context as _;
 use hub_actors::{Channels, Units, UnitsSettings, channel::ChannelSettings};
 use hub_domain::Clock;
+use hub_messaging::{telnyx::PublicKeys, text::Texts};
 use hub_store::{OpenError, OpenOptions, Store};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
@@ -30,8 +31,11 @@ use crate::{
     config::{ConfigError, IssuerSettings, Settings},
     follow_up,
     http::{ingest::places::Places, platform, proxies::Proxies, router, server},
-    maintenance, rule_changes, telemetry,
+    maintenance,
+    payments::Payments,
+    queue_board, rule_changes, telemetry, telnyx,
     ttn::sightings::Sightings,
+    workers::Workers,
     ws::{HubAccess, JsonEncoder, Realtime, SocketSettings},
 };
 
@@ -52,6 +56,8 @@ const SHED_EVERY: Duration = Duration::from_secs(60);
 /// Wrong secrets in a minute before the origin is told to wait.
 const FAILURES_BY_ADDRESS: u32 = 30;
 const FAILURES_WINDOW: Duration = Duration::from_secs(60);
+/// So many connections of operators to the board at most.
+const MOST_LOOKERS: usize = 64;
 
 /// What every handler works with. Clones share it.
 #[derive(Clone)]
@@ -97,6 +103,12 @@ pub struct Parts {
     pub refresh_secs: u32,
     /// Renders metrics.
     pub metrics: PrometheusHandle,
+    /// Who signs what Telnyx reports.
+    pub telnyx_keys: PublicKeys,
+    /// Every text of messages.
+    pub texts: Texts,
+    /// Stripe, on a hub that has billing.
+    pub payments: Option<Payments>,
     /// How to sign in to a demonstration, on such a hub alone.
     pub demo: Option<DemoAccount>,
     stop: CancellationToken,
@@ -145,6 +157,8 @@ impl Parts {
 pub struct App {
     hub: Hub,
     listener: TcpListener,
+    board: Option<TcpListener>,
+    workers: Option<Workers>,
     settings: Settings,
 }
 
@@ -153,11 +167,23 @@ pub struct App {
 /// # Errors
 /// When it cannot be had.
 pub async fn listen(settings: &Settings) -> Result<TcpListener, ConfigError> {
-    let listen = settings.listen;
-    TcpListener::bind(listen).await.map_err(|error| {
-        let text = format!("the hub cannot listen on {listen} (--listen, HUB_LISTEN): {error}");
-        ConfigError(text)
+    listen_on(settings.listen, "--listen, HUB_LISTEN").await
+}
+
+async fn listen_on(address: SocketAddr, setting: &str) -> Result<TcpListener, ConfigError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        ConfigError(format!("the hub cannot listen on {address} ({setting}): {error}"))
     })
+}
+
+/// Takes the address of the queues' board, if the settings name one.
+async fn listen_for_board(settings: &Settings) -> Result<Option<TcpListener>, ConfigError> {
+    let Some(address) = settings.board_listen else { return Ok(None) };
+    let board = listen_on(address, "--board-listen, HUB_BOARD_LISTEN").await?;
+    if let Ok(address) = board.local_addr() {
+        tracing::info!(%address, "the queues' board listens");
+    }
+    Ok(Some(board))
 }
 
 /// Opens the store that the settings name, up to date or refused.
@@ -248,9 +274,15 @@ impl App {
         demo: Option<DemoAccount>,
     ) -> anyhow::Result<Self> {
         let metrics = telemetry::start_metrics()?;
+        let board = listen_for_board(&settings).await?;
         let listens_on = format!("http://{}", listener.local_addr()?);
         let hub = start_hub(&settings, listens_on, store, metrics, demo).await?;
-        Ok(Self { hub, listener, settings })
+        let workers = if settings.works {
+            Workers::start(&hub.store, &settings, hub.public_url.clone())?
+        } else {
+            None
+        };
+        Ok(Self { hub, listener, board, workers, settings })
     }
 
     /// `http://HOST:PORT`, with the port that was taken.
@@ -264,17 +296,20 @@ impl App {
     /// Serves until `stopped` is ready, then ends in order: no new connections, requests in flight finish, sockets
     /// are sent to come back, units are drained, the store is closed.
     pub async fn run(self, stopped: impl Future<Output = ()>) {
-        let Self { hub, listener, settings } = self;
+        let Self { hub, listener, board, workers, settings } = self;
         let router = router(hub.clone(), &settings.origins);
         let stop = hub.stop.clone();
         let looked_after = tokio::spawn(look_after(hub.clone()));
         let maintained = tokio::spawn(maintenance::look_after(hub.clone()));
         let taken_up = tokio::spawn(follow_up::take_up(hub.clone()));
         let ruled = tokio::spawn(rule_changes::look_after(hub.clone()));
+        let reported = tokio::spawn(telnyx::look_after(hub.clone()));
+        let proxies = Proxies::new(settings.trusted_proxies);
+        let shown = tokio::spawn(show_board(hub.clone(), board, proxies.clone()));
         let served = tokio::spawn(server::serve(
             listener,
             router,
-            Proxies::new(settings.trusted_proxies),
+            proxies,
             settings.max_connections,
             stop.clone(),
             FINISH_WITHIN,
@@ -283,14 +318,28 @@ impl App {
         tracing::info!("the hub is stopping");
         let end_by = Instant::now() + END_WITHIN;
         stop.cancel();
-        let (_, _) = tokio::join!(hub.realtime.sessions().close_all(CLOSE_WITHIN), served);
+        let worked = async {
+            if let Some(workers) = workers {
+                workers.stop().await
+            }
+        };
+        let closed = hub.realtime.sessions().close_all(CLOSE_WITHIN);
+        let (_, _, _, ()) = tokio::join!(closed, served, shown, worked);
         looked_after.abort();
         maintained.abort();
         taken_up.abort();
         ruled.abort();
+        reported.abort();
+        hub.payments.iter().for_each(Payments::stop);
         finish(&hub, end_by).await;
         tracing::info!("the hub has stopped");
     }
+}
+
+/// Serves the board of the queues until the hub stops, if there is one.
+async fn show_board(hub: Hub, listener: Option<TcpListener>, proxies: Proxies) {
+    let Some((listener, board)) = listener.zip(queue_board::router(&hub)) else { return };
+    server::serve(listener, board, proxies, MOST_LOOKERS, hub.stop.clone(), FINISH_WITHIN).await;
 }
 
 /// Drains the units and closes the store, whatever either is doing by the end.
@@ -331,6 +380,7 @@ async fn start_hub(
     let sockets =
         SocketSettings { origins: settings.socket_origins.clone(), ..SocketSettings::default() };
     let realtime = Realtime::start(Arc::new(access), channels.clone(), sockets, Arc::clone(&clock));
+    let payments = Payments::start(settings.billing.as_ref(), &store, &clock)?;
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     Ok(Hub(Arc::new(Parts {
         keys: IngestKeys::new(store.clone(), settings.each_sender, settings.senders_together),
@@ -353,6 +403,9 @@ async fn start_hub(
         verifier,
         signer,
         metrics,
+        telnyx_keys: settings.messages.telnyx_keys.clone(),
+        texts: Texts::new().context("the texts of messages cannot be read")?,
+        payments,
         demo,
     })))
 }

@@ -22,6 +22,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the hub
     Serve(ServeArgs),
+    /// Do the hub's jobs and serve nobody; as many as are wanted, beside any `hub serve` on the same database
+    Worker(ServeArgs),
     /// Run a hub with three simulated businesses, to look at
     Demo(DemoArgs),
     /// Bring the database up to date

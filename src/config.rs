@@ -2,6 +2,8 @@
 //!
 //! A setting that cannot be used ends the start with one sentence ([`ConfigError`]).
 
+mod billing;
+mod messages;
 mod table;
 
 use std::{
@@ -14,13 +16,17 @@ use std::{
 
 use axum::http::HeaderValue;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use hub_billing::BillingSettings;
 use ipnet::IpNet;
 use jsonwebtoken::Algorithm;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-pub use self::table::{SETTINGS, Setting};
+pub use self::{
+    messages::MessageSettings,
+    table::{SETTINGS, Setting},
+};
 use crate::{
     auth::{keys::SenderRates, rates::Shares, tokens::OWN_ISSUER},
     ws::Origins,
@@ -76,6 +82,16 @@ pub enum OneOrMany {
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Whether that was said.
+    pub listen_is_said: bool,
+    /// Where the board of the queues listens, if there is one.
+    pub board_listen: Option<SocketAddr>,
+    /// Whether a hub that serves works its queues, too.
+    pub works: bool,
+    /// By whom messages go out.
+    pub messages: MessageSettings,
+    /// Who is asked each minute while all is well.
+    pub heartbeat_url: Option<SecretString>,
     /// The database, if it is not the default.
     pub database_url: Option<SecretString>,
     /// The hub's own files.
@@ -112,6 +128,8 @@ pub struct Settings {
     pub each_sender: SenderRates,
     /// The same for all keys and connections of an organization together.
     pub senders_together: SenderRates,
+    /// How Stripe is reached, on a hub that has billing.
+    pub billing: Option<BillingSettings>,
 }
 
 impl Args for SettingArgs {
@@ -177,6 +195,11 @@ impl SettingArgs {
         let socket_origins = self.origins()?;
         Ok(Settings {
             listen: self.parsed("listen", "an address such as 127.0.0.1:8080")?,
+            listen_is_said: self.0.contains_key("listen"),
+            board_listen: self.board_listen()?,
+            works: self.parsed("workers", "true or false")?,
+            messages: self.messages()?,
+            heartbeat_url: self.heartbeat_url()?,
             database_url: self.database_url()?,
             data_dir: PathBuf::from(self.text("data-dir")),
             data_dir_is_said: self.0.contains_key("data-dir"),
@@ -205,6 +228,7 @@ impl SettingArgs {
                 requests: self.rate("organization-sends")?,
                 readings: self.rate("organization-readings")?,
             },
+            billing: self.billing()?,
         })
     }
 
@@ -250,6 +274,27 @@ impl SettingArgs {
             Ok(Some(url.to_owned().into()))
         } else {
             Err(self.wrong("database-url", "an address that begins with sqlite:// or postgres://"))
+        }
+    }
+
+    fn board_listen(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        match self.text("board-listen").trim() {
+            "" => Ok(None),
+            _ => self.parsed("board-listen", "an address such as 127.0.0.1:8081").map(Some),
+        }
+    }
+
+    fn heartbeat_url(&self) -> Result<Option<SecretString>, ConfigError> {
+        let text = self.text("heartbeat-url").trim();
+        let url = reqwest::Url::parse(text).ok();
+        let is_web =
+            url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        match text {
+            "" => Ok(None),
+            _ if is_web => Ok(Some(text.to_owned().into())),
+            _ => {
+                Err(self.wrong("heartbeat-url", "an address that begins with https:// or http://"))
+            }
         }
     }
 

@@ -42,9 +42,14 @@ fn a_wrong_setting_is_one_sentence_that_names_it() {
         ("trusted-proxies", "10.0.0.0/33"),
         ("token-secs", "-1"),
         ("refresh-secs", "0"),
+        ("board-listen", "8081"),
+        ("workers", "two"),
+        ("heartbeat-url", "secret.example.com"),
         ("public-url", "hub.example.com"),
         ("public-url", "https://hub.example.com/#/"),
         ("key-requests", "many"),
+        ("stripe-prices", "gold=price_1"),
+        ("stripe-url", "http://stripe.example.com"),
         ("config", "/no/such/file.toml"),
         ("no-migrate", "perhaps"),
     ];
@@ -53,6 +58,20 @@ fn a_wrong_setting_is_one_sentence_that_names_it() {
         let env = SETTINGS.iter().find(|setting| setting.name == *name).unwrap().env;
         assert!(sentence.contains(env) && !sentence.contains('\n'), "{sentence}");
         assert!(!sentence.contains("secret"), "{sentence}");
+    }
+}
+
+#[test]
+fn billing_is_there_with_a_key_and_a_secret_and_tells_neither() {
+    assert!(said(&[]).settings().unwrap().billing.is_none());
+    let both = [("stripe-key", "sk_canary"), ("stripe-webhook-secrets", "whsec_canary, whsec_old")];
+    let settings = said(&both).settings().unwrap();
+    let shown = format!("{settings:?}");
+    assert_eq!(settings.billing.unwrap().webhook_secrets.len(), 2);
+    assert!(!shown.contains("canary"), "{shown}");
+    for one in both {
+        let sentence = said(&[one]).settings().unwrap_err().to_string();
+        assert!(sentence.contains("HUB_STRIPE_") && !sentence.contains("canary"), "{sentence}");
     }
 }
 

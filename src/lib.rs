@@ -9,16 +9,22 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod dead_man;
 pub mod decimal;
 pub mod demo;
 pub mod demonstration;
 pub mod follow_up;
 pub mod http;
 pub mod maintenance;
+pub mod payments;
+pub mod queue_board;
 pub mod rule_changes;
 pub mod telemetry;
+pub mod telnyx;
 pub mod ttn;
 pub mod wire;
+pub mod worker;
+pub mod workers;
 pub mod ws;
 
 use std::io::Write as _;
@@ -43,6 +49,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
     runtime.block_on(async {
         match command {
             Command::Serve(args) => serve(args).await,
+            Command::Worker(args) => worker::run(args, asked_to_stop()?).await,
             Command::Demo(args) => demonstration::run(args, asked_to_stop()?).await,
             Command::Migrate(args) => migrate(args).await,
             Command::Admin(AdminCommand::Bootstrap(args)) => bootstrap(args).await,

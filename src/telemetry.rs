@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::subscriber::set_global_default;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
@@ -26,9 +27,11 @@ pub fn start_logs(filter: &str, format: LogFormat) -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
+    // not by its `init`, which also takes what others say through `log`: some of those say every frame and header that
+    // they see, with the secrets in them
     let started = match format {
-        LogFormat::Text => logs.with_ansi(false).try_init(),
-        LogFormat::Json => logs.json().try_init(),
+        LogFormat::Text => set_global_default(logs.with_ansi(false).finish()),
+        LogFormat::Json => set_global_default(logs.json().finish()),
     };
     started.map_err(|error| anyhow::anyhow!("logs cannot be started: {error}"))
 }

@@ -85,8 +85,12 @@ deeds! {
     EditOrganization("editOrganization") = Admin,
     /// Read the audit log.
     ReadAudit("readAudit") = Admin,
+    /// See plan, usage and bills.
+    ReadBilling("readBilling") = Admin,
     /// Make and remove admins and owners.
     EditAdmins("editAdmins") = Owner,
+    /// Pay: check out, change the plan, see cards.
+    Pay("pay") = Owner,
     /// Export everything; delete and erase the organization.
     Own("own") = Owner,
 }
@@ -122,7 +126,7 @@ mod tests {
     fn the_matrix_is_that_of_the_design() {
         let may = |role: Role| Deed::ALL.iter().filter(|deed| role >= deed.takes()).count();
         let counts: Vec<usize> = Role::ALL.iter().map(|role| may(*role)).collect();
-        assert_eq!(counts, [1, 2, 4, 7, 15, 17], "inspector, viewer, staff, manager, admin, owner");
+        assert_eq!(counts, [1, 2, 4, 7, 16, 19], "inspector, viewer, staff, manager, admin, owner");
     }
 
     #[test]

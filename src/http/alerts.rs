@@ -245,7 +245,7 @@ pub async fn acknowledge(
     let note = asked::note("/note", asked.note)?;
     let alert = find(&hub, &caller, id).await?;
     let by = caller.user()?;
-    let told = hub.units.acknowledge(alert.unit, id, by, said(&caller, note)).await;
+    let told = hub.units.acknowledge(alert.unit, id, Some(by), said(&caller, note)).await;
     let alert = find(&hub, &caller, id).await?;
     match told {
         // their own, whose answer they may not have had
@@ -301,7 +301,7 @@ pub async fn resolve(
 
 /// What the caller says of what they do to an alert.
 fn said(caller: &Caller, note: Option<String>) -> Said {
-    Said { note, reason: caller.by().reason }
+    Said { note, reason: caller.by().reason, contact: None }
 }
 
 async fn find(hub: &Hub, caller: &Caller, id: AlertId) -> Result<AlertRecord, ApiError> {

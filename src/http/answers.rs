@@ -55,14 +55,21 @@ sets! {
     ActErrors: 400 401 403 404 409 412 428 429 500 503;
     /// Of a change with a body: making, editing, acting.
     WriteErrors: 400 401 403 404 408 409 412 413 415 422 428 429 500 503;
+    /// Of a change with a body that a plan may not hold, or that is to be paid.
+    PaidErrors: 400 401 402 403 404 408 409 412 413 415 422 428 429 500 503;
+    /// The same of a change without a body.
+    PaidActErrors: 400 401 402 403 404 409 412 428 429 500 503;
     /// Of what senders use.
     SenderErrors: 400 401 404 408 413 415 422 429 500 503;
+    /// Of what partners tell, who sign it.
+    PartnerErrors: 400 404 408 413 422 429 500 503;
 }
 
 /// Every problem that a set may name: status, name, and what it asks of the caller.
-const PROBLEMS: [(u16, &str, &str); 14] = [
+const PROBLEMS: [(u16, &str, &str); 15] = [
     (400, "BadRequest", "The query or the body cannot be read, or the organization is not named."),
     (401, "Unauthorized", "What proves who asks is missing, wrong or over."),
+    (402, "PaymentRequired", "Something is to be paid first; `code` says what."),
     (403, "Forbidden", "The role is too low, or there is no account or organization here."),
     (404, "NotFound", "There is no such object, or it is not the caller's."),
     (408, "BodyTimeout", "The body did not come in time."),

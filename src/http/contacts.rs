@@ -125,6 +125,18 @@ pub struct ContactOut {
     timezone: String,
     #[schema(required, schema_with = schemas::id_or_none)]
     user_id: Option<String>,
+    /// When the phone was shown to be theirs: before that it gets no alert.
+    #[schema(required)]
+    phone_verified_at: Option<InstantOut>,
+    /// When they agreed to get SMS.
+    #[schema(required)]
+    sms_consent_at: Option<InstantOut>,
+    /// When they answered STOP, or their carrier said so.
+    #[schema(required)]
+    sms_opted_out_at: Option<InstantOut>,
+    /// When they unsubscribed from e-mails.
+    #[schema(required)]
+    email_opted_out_at: Option<InstantOut>,
     created_at: InstantOut,
     #[serde(flatten)]
     edition: EditionOut,
@@ -140,6 +152,10 @@ impl From<Contact> for ContactOut {
             language: contact.language,
             timezone: contact.timezone,
             user_id: contact.user.map(|user| user.to_string()),
+            phone_verified_at: contact.phone_verified_at.map(InstantOut),
+            sms_consent_at: contact.sms_consent_at.map(InstantOut),
+            sms_opted_out_at: contact.sms_opted_out_at.map(InstantOut),
+            email_opted_out_at: contact.email_opted_out_at.map(InstantOut),
             created_at: InstantOut(contact.created_at),
             edition: contact.edition.into(),
         }

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    answers::{ActErrors, ReadErrors, WriteErrors},
+    answers::{ActErrors, PaidActErrors, PaidErrors, ReadErrors, WriteErrors},
     areas::{not_there, reference},
     asked::{self, Id, Listed, Query},
     body,
@@ -151,7 +151,8 @@ pub fn routes() -> OpenApiRouter<Hub> {
 /// Registers a device. With a unit, all that it measured so far is of that unit.
 ///
 /// # Errors
-/// 403 below admin, 409 for a devEui that another has, 422 for bad fields or a unit that is not the caller's.
+/// 402 where it is not paid, 403 below admin, 409 where the plan is full and for a devEui that another has, 422 for bad
+/// fields or a unit that is not the caller's.
 #[utoipa::path(
     post,
     path = "/api/v1/devices",
@@ -162,7 +163,7 @@ pub fn routes() -> OpenApiRouter<Hub> {
     request_body = DeviceIn,
     responses(
         (status = 201, description = "It was made.", body = DeviceOut, headers(("Location" = String, description = "Where it can be read."))),
-        WriteErrors,
+        PaidErrors,
     ),
 )]
 pub async fn create(
@@ -324,7 +325,7 @@ pub async fn delete(
 /// Brings a deleted device back, of no unit.
 ///
 /// # Errors
-/// 409 if it is not deleted, or another has its devEui by now.
+/// 402 and 409 where the plan holds no other, 409 if it is not deleted, or another has its devEui by now.
 #[utoipa::path(
     post,
     path = "/api/v1/devices/{id}/restore",
@@ -334,7 +335,7 @@ pub async fn delete(
     params(InOrganization, ById),
     responses(
         (status = 200, description = "As it is now.", body = DeviceOut),
-        ActErrors,
+        PaidActErrors,
     ),
 )]
 pub async fn restore(

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hub_actors::{AlertAskError, AskError};
-use hub_domain::Refusal;
+use hub_domain::{NoRoom, Refusal};
 use hub_store::{StoreError, WindowRefusal, records::Role};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -167,6 +167,22 @@ pub enum ApiError {
     AlreadyAcknowledged,
     /// The condition holds, so the alert cannot be resolved.
     ConditionActive,
+    /// A webhook was not signed by who it says, or not just now.
+    BadSignature,
+    /// This hub has no billing.
+    NoBilling,
+    /// There is a subscription already.
+    AlreadySubscribed,
+    /// There is no subscription yet.
+    NotSubscribed,
+    /// Nothing more is taken on until something is paid.
+    PaymentRequired,
+    /// A payment did not go through.
+    PaymentFailed,
+    /// The plan holds so many sensors, and they are there.
+    PlanLimit(u32),
+    /// There are more sensors than that plan holds.
+    TooManySensors(u32),
     /// Too much was asked; come again after this.
     TooManyRequests(Duration),
     /// Too much is in flight.
@@ -270,6 +286,14 @@ impl ApiError {
             Self::AlreadyResolved => (S::CONFLICT, "already_resolved", "Already resolved", said("the alert is over")),
             Self::AlreadyAcknowledged => (S::CONFLICT, "already_acknowledged", "Already acknowledged", said("somebody has acknowledged the alert")),
             Self::ConditionActive => (S::CONFLICT, "condition_active", "Condition active", said("the condition of the alert still holds; acknowledge it instead")),
+            Self::BadSignature => (S::BAD_REQUEST, "bad_signature", "Signature needed", said("the signature is not of this body, not of us, or not of now")),
+            Self::NoBilling => (S::CONFLICT, "no_billing", "No billing", said("this hub has no billing: nothing is to be paid, and nothing is limited")),
+            Self::AlreadySubscribed => (S::CONFLICT, "already_subscribed", "Subscribed", said("there is a subscription; change its plan instead")),
+            Self::NotSubscribed => (S::CONFLICT, "not_subscribed", "Not subscribed", said("there is no subscription yet; check out first")),
+            Self::PaymentRequired => (S::PAYMENT_REQUIRED, "payment_required", "Payment required", said("no more sensors are taken on until the subscription is paid; readings and alarms go on")),
+            Self::PaymentFailed => (S::PAYMENT_REQUIRED, "payment_failed", "Payment failed", said("the payment did not go through, and nothing was changed; see the portal for the card")),
+            Self::PlanLimit(limit) => (S::CONFLICT, "plan_limit", "Plan is full", format!("the plan holds {limit} sensors, and they are there; change to a larger plan or delete a sensor").into()),
+            Self::TooManySensors(limit) => (S::CONFLICT, "too_many_sensors", "Too many sensors", format!("that plan holds {limit} sensors, and there are more").into()),
             Self::TooManyRequests(_) => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests", said("too many requests; come again later")),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Busy", said("the hub is busy; it is safe to send this again")),
             Self::Unavailable => (S::SERVICE_UNAVAILABLE, "unavailable", "Unavailable", said("the hub cannot do this at the moment; it is safe to send this again")),
@@ -329,6 +353,12 @@ impl Problem {
         self.code
     }
 
+    /// What it says to people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The answer's body.
     #[must_use]
     pub fn body(&self) -> Vec<u8> {
@@ -374,8 +404,13 @@ impl From<StoreError> for ApiError {
             StoreError::LastOwner => Self::LastOwner,
             StoreError::TooLow(role) => Self::Forbidden(role),
             StoreError::NotOpen => Self::NotOpen,
+            StoreError::TooMany(secs) => {
+                Self::TooManyRequests(Duration::from_secs(u64::from(secs)))
+            }
             StoreError::Repeated => Self::Repeated,
             StoreError::Window(why) => Self::Window(why),
+            StoreError::NoRoom(NoRoom::Unpaid) => Self::PaymentRequired,
+            StoreError::NoRoom(NoRoom::Full(limit)) => Self::PlanLimit(limit),
             StoreError::BadCursor => Self::BadQuery(FieldError::new(
                 "cursor",
                 "bad_cursor",

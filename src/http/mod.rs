@@ -15,6 +15,8 @@ pub mod areas;
 pub mod asked;
 pub mod assignments;
 pub mod audit;
+pub mod billing;
+pub mod billing_shown;
 pub mod board;
 pub mod body;
 pub mod calibrations;
@@ -39,6 +41,7 @@ pub mod inspector_links;
 pub mod instant;
 pub mod invitations;
 pub mod layers;
+pub mod ledger;
 pub mod linger;
 pub mod lives;
 pub mod maintenance;
@@ -49,11 +52,14 @@ pub mod members;
 pub mod once;
 pub mod openapi;
 pub mod organizations;
+pub mod phones;
+mod plan_checks;
 pub mod plans;
 pub mod platform;
 pub mod policies;
 pub mod presets;
 pub mod proxies;
+pub mod queues;
 pub mod readings;
 pub mod recorded;
 pub mod relations;
@@ -68,6 +74,8 @@ pub mod server;
 pub mod sessions;
 pub mod sheets;
 pub mod sites;
+pub mod stripe_webhook;
+pub mod telnyx_webhook;
 pub mod ttn_connections;
 pub mod ttn_webhook;
 pub mod unclaimed;
@@ -127,7 +135,10 @@ fn once_only(routes: Router<Hub>, hub: &Hub) -> Router<Hub> {
 
 /// What senders use: answers are short and many, so nothing is done to them.
 fn senders() -> OpenApiRouter<Hub> {
-    ingest::routes().merge(ttn_webhook::routes())
+    ingest::routes()
+        .merge(ttn_webhook::routes())
+        .merge(stripe_webhook::routes())
+        .merge(telnyx_webhook::routes())
 }
 
 fn people() -> OpenApiRouter<Hub> {
@@ -137,6 +148,7 @@ fn people() -> OpenApiRouter<Hub> {
         .merge(accept_invitation::routes())
         .merge(member_links::routes())
         .merge(platform::routes())
+        .merge(queues::routes())
         .merge(organizations::routes())
         .merge(members::routes())
         .merge(invitations::routes())
@@ -163,8 +175,11 @@ fn tree() -> OpenApiRouter<Hub> {
         .merge(effective_rules::routes())
         .merge(rule_versions::routes())
         .merge(contacts::routes())
+        .merge(phones::routes())
+        .merge(ledger::routes())
         .merge(policies::routes())
         .merge(audit::routes())
+        .merge(billing::routes())
         .merge(alerts::routes())
         .merge(manual_logs::routes())
         .merge(door_events::routes())

@@ -82,7 +82,9 @@ static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         (name = "The Things Stack", description = "Connections to radio networks."),
         (name = "Alert rules", description = "By what units are judged."),
         (name = "Contacts", description = "People who can be told of alerts."),
+        (name = "Notifications", description = "Who was told what, and who was not and why."),
         (name = "Notification policies", description = "Who is told of alerts, when, and how."),
+        (name = "Billing", description = "What is paid for, and what was used."),
         (name = "Audit log", description = "Who changed what."),
         (name = "Alerts", description = "Records of conditions, for people to acknowledge and resolve."),
         (name = "Records", description = "What people record: temperatures by hand, doors, corrective actions."),
@@ -106,7 +108,11 @@ impl Modify for Shared {
         components.add_security_scheme("bearer", SecurityScheme::Http(jwt));
         components.add_security_scheme("stackAccessToken", key("x-stack-access-token"));
         components.add_security_scheme("apiKey", key("X-API-Key"));
+        components
+            .add_security_scheme("stripeSignature", key(super::stripe_webhook::SIGNATURE_HEADER));
         components.add_security_scheme("webhookSecret", key(crate::ttn::SECRET_HEADER));
+        components
+            .add_security_scheme("telnyxSignature", key(hub_messaging::telnyx::SIGNATURE_HEADER));
     }
 }
 

@@ -22,8 +22,13 @@ const OPEN: [&str; 13] = [
 ];
 
 /// What senders prove themselves for with something of their own.
-const SENDERS: [(&str, &str); 2] =
-    [("ingestReadings", "apiKey"), ("receiveTtnWebhook", "webhookSecret")];
+const SENDERS: [(&str, &str); 5] = [
+    ("ingestReadings", "apiKey"),
+    ("receiveStripeWebhook", "stripeSignature"),
+    ("receiveTelnyxReceipt", "telnyxSignature"),
+    ("receiveTelnyxWebhook", "telnyxSignature"),
+    ("receiveTtnWebhook", "webhookSecret"),
+];
 
 fn as_json() -> Value {
     serde_json::from_slice(&DOCUMENT).unwrap()

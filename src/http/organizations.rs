@@ -193,7 +193,7 @@ pub async fn edit(
 /// units are judged no more, its sockets hear nothing. An owner can restore it.
 ///
 /// # Errors
-/// 403 below owner.
+/// 403 below owner, 409 while its subscription goes on: that is ended in the billing portal.
 #[utoipa::path(
     delete,
     path = "/api/v1/organizations/{id}",

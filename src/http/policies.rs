@@ -1,10 +1,11 @@
 //! Notification policies: who is told of alerts, when, and how.
 
+use std::collections::BTreeMap;
+
 use axum::{Json, extract::State, http::StatusCode};
-use hub_domain::UnitId;
+use hub_domain::{Severity, UnitId};
 use hub_store::records::NotificationPolicy;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -18,9 +19,11 @@ use super::{
     edition::{self, EditionOut, IfMatch, Tagged},
     error::ApiError,
     openapi::{ById, InOrganization},
-    plans::{self, HoursIn, HoursOut, StepIn, StepOut},
-    schemas::{self, AnySchema},
+    plan_checks,
+    plans::{self, HoursIn, HoursOut, KindOut, StepIn, StepOut},
+    schemas,
     scopes::{ScopesIn, layer_of, scope_of},
+    whole,
 };
 use crate::{
     app::Hub,
@@ -28,7 +31,7 @@ use crate::{
     wire::InstantOut,
 };
 
-/// A policy to be made.
+/// A policy to be made. What is left out or `null`, a policy of a wider scope says, or the hub.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schema(as = NewPolicy)]
@@ -40,16 +43,18 @@ pub struct PolicyIn {
     #[schema(schema_with = schemas::id_or_none)]
     scope_id: Option<String>,
     #[schema(min_items = 1, max_items = 10)]
-    steps: Vec<StepIn>,
+    steps: Option<Vec<StepIn>>,
     #[schema(schema_with = plans::kinds_or_none)]
     kinds: Option<Vec<String>>,
-    #[serde(default = "plans::warning")]
-    #[schema(schema_with = schemas::severity, default = "warning")]
-    min_severity: String,
+    #[schema(schema_with = plans::severity_or_none)]
+    min_severity: Option<String>,
     quiet_hours: Option<HoursIn>,
-    #[serde(default = "plans::yes")]
-    #[schema(default = true)]
-    notify_on_resolve: bool,
+    notify_on_resolve: Option<bool>,
+    /// How long somebody has to acknowledge: so long after the last step, and again each time so long after that, the
+    /// owners are told.
+    #[serde(default, deserialize_with = "whole::number_or_none")]
+    #[schema(minimum = 1, maximum = 1440)]
+    ack_minutes: Option<i64>,
 }
 
 /// An edit of a policy: what is left out stays as it is. Its scope does not change.
@@ -60,21 +65,24 @@ pub struct PolicyEditIn {
     #[serde(default, deserialize_with = "edition::given")]
     #[schema(required = false, schema_with = schemas::name)]
     name: Option<String>,
-    #[serde(default, deserialize_with = "edition::given")]
-    #[schema(required = false, value_type = Vec<StepIn>, min_items = 1, max_items = 10)]
-    steps: Option<Vec<StepIn>>,
+    #[serde(default, deserialize_with = "edition::patched")]
+    #[schema(required = false, value_type = Option<Vec<StepIn>>, min_items = 1, max_items = 10)]
+    steps: Option<Option<Vec<StepIn>>>,
     #[serde(default, deserialize_with = "edition::patched")]
     #[schema(required = false, schema_with = plans::kinds_or_none)]
     kinds: Option<Option<Vec<String>>>,
-    #[serde(default, deserialize_with = "edition::given")]
-    #[schema(required = false, schema_with = schemas::severity)]
-    min_severity: Option<String>,
+    #[serde(default, deserialize_with = "edition::patched")]
+    #[schema(required = false, schema_with = plans::severity_or_none)]
+    min_severity: Option<Option<String>>,
     #[serde(default, deserialize_with = "edition::patched")]
     #[schema(required = false, value_type = Option<HoursIn>)]
     quiet_hours: Option<Option<HoursIn>>,
-    #[serde(default, deserialize_with = "edition::given")]
-    #[schema(required = false, value_type = bool)]
-    notify_on_resolve: Option<bool>,
+    #[serde(default, deserialize_with = "edition::patched")]
+    #[schema(required = false, value_type = Option<bool>)]
+    notify_on_resolve: Option<Option<bool>>,
+    #[serde(default, deserialize_with = "whole::patched")]
+    #[schema(required = false, value_type = Option<i64>, minimum = 1, maximum = 1440)]
+    ack_minutes: Option<Option<i64>>,
 }
 
 /// A policy.
@@ -89,15 +97,20 @@ pub struct PolicyOut {
     scope: &'static str,
     #[schema(schema_with = schemas::id)]
     scope_id: String,
-    steps: Vec<StepOut>,
+    /// `null` where a wider scope says them.
+    #[schema(required)]
+    steps: Option<Vec<StepOut>>,
     /// The kinds of alert that it is for; `null` for every kind.
     #[schema(required, schema_with = plans::kinds_or_none)]
     kinds: Option<Vec<&'static str>>,
-    #[schema(schema_with = schemas::severity)]
-    min_severity: &'static str,
+    #[schema(required, schema_with = plans::severity_or_none)]
+    min_severity: Option<&'static str>,
     #[schema(required)]
     quiet_hours: Option<HoursOut>,
-    notify_on_resolve: bool,
+    #[schema(required)]
+    notify_on_resolve: Option<bool>,
+    #[schema(required)]
+    ack_minutes: Option<u16>,
     created_at: InstantOut,
     #[serde(flatten)]
     edition: EditionOut,
@@ -110,11 +123,12 @@ impl From<NotificationPolicy> for PolicyOut {
             id: policy.id.to_string(),
             scope: policy.scope.layer().name(),
             scope_id: policy.scope.id().to_string(),
-            steps: plan.steps.iter().map(StepOut::from).collect(),
+            steps: (!plan.steps.is_empty()).then(|| plan.steps.iter().map(StepOut::from).collect()),
             kinds: plan.kinds.as_ref().map(|kinds| kinds.iter().map(|kind| kind.name()).collect()),
-            min_severity: plan.min_severity.name(),
-            quiet_hours: plan.quiet_hours.as_ref().map(HoursOut::from),
+            min_severity: plan.min_severity.map(Severity::name),
+            quiet_hours: plan.quiet.as_ref().map(HoursOut::from),
             notify_on_resolve: plan.notify_on_resolve,
+            ack_minutes: plan.ack_minutes,
             created_at: InstantOut(policy.created_at),
             edition: policy.edition.into(),
             name: policy.name,
@@ -131,16 +145,10 @@ fn tagged(policy: NotificationPolicy) -> Tagged<PolicyOut> {
 #[serde(rename_all = "camelCase")]
 #[schema(as = EffectivePolicy)]
 pub struct EffectivePolicyOut {
-    /// Every policy that holds for some kind of alert, nearest scope first.
+    /// Every policy that is for it, nearest scope first.
     policies: Vec<PolicyOut>,
-    /// By kind of alert: the nearest scope that has a policy for it, and its policies. A kind of which nobody is told
-    /// is not there.
-    #[schema(schema_with = by_kind)]
-    by_kind: Map<String, Value>,
-}
-
-fn by_kind() -> AnySchema {
-    schemas::any_object()
+    /// By kind of alert: the nearest scope that has steps for it, its policies, and what they come to.
+    by_kind: BTreeMap<&'static str, KindOut>,
 }
 
 /// What is answered here, with what the document says of it.
@@ -186,9 +194,10 @@ pub async fn create(
         min_severity: asked.min_severity,
         quiet_hours: asked.quiet_hours,
         notify_on_resolve: asked.notify_on_resolve,
+        ack_minutes: asked.ack_minutes,
     };
-    let plan = plans::read(&plan)?;
-    plans::need_reach(&hub, caller.org, &plan).await?;
+    let plan = plan_checks::read(&plan)?;
+    plan_checks::need_reach(&hub, caller.org, &plan).await?;
     let made = hub.store.create_policy(caller.org, &asked.name, scope, plan, caller.by()).await;
     let policy = made.map_err(|error| not_there(error, "/scopeId"))?;
     let location = format!("/api/v1/notification-policies/{}", policy.id);
@@ -278,14 +287,15 @@ pub async fn edit(
     let name = asked.name.unwrap_or(present.name);
     asked::all_good([asked::name("/name", &name)])?;
     let before = plans::PlanIn::from(&present.plan);
-    let plan = plans::read(&plans::PlanIn {
+    let plan = plan_checks::read(&plans::PlanIn {
         steps: asked.steps.unwrap_or(before.steps),
         kinds: asked.kinds.unwrap_or(before.kinds),
         min_severity: asked.min_severity.unwrap_or(before.min_severity),
         quiet_hours: asked.quiet_hours.unwrap_or(before.quiet_hours),
         notify_on_resolve: asked.notify_on_resolve.unwrap_or(before.notify_on_resolve),
+        ack_minutes: asked.ack_minutes.unwrap_or(before.ack_minutes),
     })?;
-    plans::need_reach(&hub, caller.org, &plan).await?;
+    plan_checks::need_reach(&hub, caller.org, &plan).await?;
     let edited = hub.store.edit_policy(caller.org, id, expected, &name, plan, caller.by()).await?;
     Ok(tagged(edited))
 }
@@ -367,7 +377,8 @@ pub async fn purge(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The policies that hold for a unit: of each kind of alert, those of the nearest scope that has any for it.
+/// What holds for a unit: of each kind of alert, the policies of the nearest scope that has steps for it, each field from
+/// the nearest scope that says it.
 ///
 /// # Errors
 /// 403 below viewer, 404 for a unit that is not there, or not the caller's.
@@ -390,9 +401,7 @@ pub async fn effective(
 ) -> Result<Json<EffectivePolicyOut>, ApiError> {
     caller.may(Deed::ReadConfiguration)?;
     let found = hub.store.effective_policy(caller.org, unit).await?.ok_or(ApiError::NotFound)?;
-    let by_kind = found.by_kind.into_iter().map(|(kind, (from, ids))| {
-        (kind.name().to_owned(), json!({ "from": from.name(), "policyIds": ids }))
-    });
+    let by_kind = found.by_kind.iter().map(|(kind, terms)| (kind.name(), terms.as_slice().into()));
     let by_kind = by_kind.collect();
     let policies = found.policies.into_iter().map(PolicyOut::from).collect();
     Ok(Json(EffectivePolicyOut { policies, by_kind }))

@@ -5,7 +5,9 @@
 
 use hub_domain::{
     AlertEventKind, AlertKind, AlertStatus, DoorState, LinkState, ManualLogState, Preset,
-    RuleField, RuleLayer, Severity, Status, rule::Measure,
+    RuleField, RuleLayer, Severity, Status,
+    notify::{Channel, IntentState},
+    rule::Measure,
 };
 use hub_store::records::{InvitationState, Role, WindowKind};
 use serde_json::{Number, Value};
@@ -303,6 +305,10 @@ tables! {
     door DoorState;
     /// Logging by hand.
     manual_log ManualLogState;
+    /// Where a line of the ledger stands.
+    intent_state IntentState;
+    /// A way of telling somebody.
+    channel Channel;
     /// What a member may do.
     role Role;
     /// Where an invitation stands.

@@ -301,6 +301,18 @@ pub async fn begin(hub: &Hub, account: &Account) -> Result<TokenOut, ApiError> {
     token_of(hub, user.id, generation, &fresh).await
 }
 
+/// An access token of somebody who proved the account, without a session that would renew it.
+///
+/// # Errors
+/// 401 if the password was changed meanwhile.
+pub async fn token_alone(hub: &Hub, account: &Account) -> Result<String, ApiError> {
+    let session = begin(hub, account).await?;
+    if let Some(shown) = LinkToken::parse(&session.refresh_token) {
+        hub.store.end_session(shown.secret()).await?;
+    }
+    Ok(session.token)
+}
+
 /// Somebody as they see themselves.
 ///
 /// # Errors

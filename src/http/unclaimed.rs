@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    answers::{ActErrors, ReadErrors, WriteErrors},
+    answers::{ActErrors, PaidErrors, ReadErrors},
     areas::{reference, unknown},
     asked::{self, Listed, Query},
     assignments::since,
@@ -113,7 +113,7 @@ pub async fn list(
 /// The frames that were kept are read within moments of the answer: their readings are the unit's, each at its own time.
 ///
 /// # Errors
-/// 403 below admin, 404 for one that was not heard, 409 for one that is a device already, 422 for bad fields or a unit
+/// 402 and 409 where the plan holds no other, 403 below admin, 404 for one that was not heard, 409 for one that is a device already, 422 for bad fields or a unit
 /// that is not the caller's.
 #[utoipa::path(
     post,
@@ -125,7 +125,7 @@ pub async fn list(
     request_body = ClaimIn,
     responses(
         (status = 201, description = "The device that it is now.", body = DeviceOut, headers(("Location" = String, description = "Where it can be read."))),
-        WriteErrors,
+        PaidErrors,
     ),
 )]
 pub async fn claim(

@@ -72,6 +72,16 @@ pub fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     Ok(Option::<Whole>::deserialize(deserializer)?.map(|whole| whole.0))
 }
 
+/// A field of an edit that is a whole number or `null`: left out, it stays.
+///
+/// # Errors
+/// When it is something else.
+pub fn patched<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<i64>>, D::Error> {
+    number_or_none(deserializer).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
