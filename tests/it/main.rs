@@ -1,6 +1,7 @@
 //! End to end: the binary itself, over HTTP and sockets.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod billing;
 mod data;
 mod edge;
 mod hostile;
@@ -8,8 +9,10 @@ mod identity;
 mod kill;
 mod organizations;
 mod promises;
+mod queues;
 mod records;
 mod replayed;
 mod rules;
 mod sensors;
+mod telling;
 mod tree;

@@ -56,12 +56,16 @@ pub(crate) const OF_OPERATORS: &[&str] = &[
     "listImpersonations",
     "beginImpersonation",
     "endImpersonation",
+    "getQueues",
+    "listDeadLetters",
+    "retryDeadLetter",
 ];
 
 /// Operations that give pages and gave no second one to the owner, with the reason.
 pub(crate) const ONE_PAGE: &[(&str, &str)] = &[
     ("listPlatformOrganizations", "the owner is no operator: there is no such thing"),
     ("listImpersonations", "the owner is no operator: there is no such thing"),
+    ("listDeadLetters", "the owner is no operator: there is no such thing"),
 ];
 
 /// One good request of each operation; more than one where they name different things.
@@ -107,6 +111,11 @@ pub(crate) const SAMPLES: &[Sample] = &[
     Sample::of("createEmailVerificationLink").path(&["member"]),
     Sample::of("removeMember").path(&["spare_member"]),
     Sample::of("leaveOrganization").not_done("the caller would be nobody afterwards"),
+    Sample::of("getBilling"),
+    Sample::of("getBill").query(&[("month", "2026-11")]),
+    Sample::of("openCheckout").body(r#"{"plan":"pro"}"#).answers(409),
+    Sample::of("openBillingPortal").answers(409),
+    Sample::of("changePlan").body(r#"{"plan":"pro"}"#).answers(409),
     Sample::of("listInvitations"),
     Sample::of("createInvitation").body(r#"{"email":"$email","role":"staff"}"#),
     Sample::of("createInvitation").body(r#"{"email":"$guest_email","role":"staff"}"#).answers(409),
@@ -132,6 +141,9 @@ pub(crate) const SAMPLES: &[Sample] = &[
         .body(r#"{"organizationId":"$organization","role":"viewer","reason":"$text","minutes":5}"#)
         .answers(404),
     Sample::of("endImpersonation").path(&["organization"]).answers(404),
+    Sample::of("getQueues").answers(404),
+    Sample::of("listDeadLetters").answers(404),
+    Sample::of("retryDeadLetter").path(&["organization"]).answers(404),
     // of senders
     Sample::of("ingestReadings")
         .body(r#"{"readings":[{"unitId":"$unit","temperature":4,"recordedAt":"$ago"}]}"#)
@@ -145,6 +157,22 @@ pub(crate) const SAMPLES: &[Sample] = &[
         .header("X-Webhook-Secret", "$ttn_secret")
         .body(r#"{"end_device_ids":{"dev_eui":"$eui"},"uplink_message":{"session_key_id":"$eui","f_cnt":1,"frm_payload":"AQI="}}"#)
         .takes_more("the network says more than the hub reads"),
+    Sample::of("receiveStripeWebhook")
+        .header("Stripe-Signature", "t=1,v1=00")
+        .body(r#"{"id":"evt_1","type":"invoice.paid"}"#)
+        .answers(404)
+        .takes_more("Stripe says more than the hub reads"),
+    Sample::of("receiveTelnyxWebhook")
+        .header("telnyx-signature-ed25519", "AA==")
+        .body(r#"{"data":{"id":"evt_1","event_type":"message.received"}}"#)
+        .answers(400)
+        .takes_more("Telnyx says more than the hub reads"),
+    Sample::of("receiveTelnyxReceipt")
+        .path(&["contact"])
+        .header("telnyx-signature-ed25519", "AA==")
+        .body(r#"{"data":{"id":"evt_1","event_type":"message.sent"}}"#)
+        .answers(400)
+        .takes_more("Telnyx says more than the hub reads"),
     // of the tree
     Sample::of("listSites"),
     Sample::of("listSites").query(&[("deleted", "true")]),
@@ -315,6 +343,14 @@ pub(crate) const SAMPLES: &[Sample] = &[
     Sample::of("deleteContact").path(&["spare_contact"]),
     Sample::of("restoreContact").path(&["gone_contact"]),
     Sample::of("purgeContact").path(&["dead_contact"]),
+    Sample::of("sendPhoneCode").path(&["contact"]),
+    Sample::of("verifyPhone").path(&["contact"]).body(r#"{"code":"123456"}"#).answers(422),
+    Sample::of("sendTestMessage").path(&["contact"]).body(r#"{"channel":"email"}"#),
+    Sample::of("listNotifications"),
+    Sample::of("listNotifications").query(&[("contactId", "$contact")]),
+    Sample::of("listNotifications").query(&[("userId", "$owner")]),
+    Sample::of("listNotifications").query(&[("alertId", "$alert")]),
+    Sample::of("getNotificationBalance"),
     Sample::of("listNotificationPolicies"),
     Sample::of("listNotificationPolicies").query(&[("scope", "unit"), ("scopeId", "$unit")]),
     Sample::of("createNotificationPolicy").body(

@@ -236,9 +236,9 @@ impl World {
             }),
             "createNotificationPolicy" => json!({
                 "name": name, "scope": "unit", "scopeId": self.fresh_unit().await,
-                "minSeverity": "warning", "kinds": ["temperature_high"],
+                "minSeverity": "warning", "kinds": ["temperature_high"], "ackMinutes": 45,
                 "quietHours": { "from": "22:00", "to": "06:00", "timezone": "UTC" },
-                "steps": [{ "afterMinutes": 0, "contactIds": [self.one("contacts")], "channels": ["email"] }],
+                "steps": [{ "afterMinutes": 0, "contactIds": [self.one("contacts")], "roles": ["owner"], "channels": ["email"] }],
             }),
             "createCorrectiveAction" => {
                 json!({ "unitId": self.one("units"), "action": name, "takenAt": ago(5) })
@@ -275,7 +275,7 @@ impl World {
             "editNotificationPolicy" => json!({
                 "kinds": ["temperature_high"],
                 "quietHours": { "from": "22:00", "to": "06:00", "timezone": "UTC" },
-                "steps": [{ "afterMinutes": 0, "contactIds": [self.one("contacts")], "channels": ["email"] }],
+                "steps": [{ "afterMinutes": 0, "contactIds": [self.one("contacts")], "roles": ["owner"], "channels": ["email"] }],
             }),
             "editMember" => json!({ "role": "staff" }),
             "editAlertRule" => json!({ "rule": {}, "unset": ["confirmHighShutSecs"] }),
@@ -316,6 +316,35 @@ impl World {
             "ingestReadings" => {
                 let unit = self.one("units");
                 sample.body = json!({ "readings": [{ "unitId": unit, "temperature": 4, "recordedAt": ago(5) }] });
+            }
+            "openCheckout" | "changePlan" => sample.body = json!({ "plan": "pro" }),
+            "receiveStripeWebhook" => {
+                sample.by = self.owner.clone().anonymous();
+                sample.body =
+                    json!({ "id": "evt_1", "type": "invoice.paid", "data": { "object": {} } });
+            }
+            "receiveTelnyxWebhook" => {
+                sample.by = self.owner.clone().anonymous();
+                sample.body =
+                    json!({ "data": { "id": "evt_1", "event_type": "message.received" } });
+            }
+            "receiveTelnyxReceipt" => {
+                sample.by = self.owner.clone().anonymous();
+                sample.path = format!("/api/integrations/telnyx/{}", Uuid::now_v7());
+                sample.body = json!({ "data": { "id": "evt_1", "event_type": "message.sent" } });
+            }
+            "sendPhoneCode" | "verifyPhone" | "sendTestMessage" => {
+                let deed = match operation {
+                    "sendPhoneCode" => "phone-code",
+                    "verifyPhone" => "verify-phone",
+                    _ => "test-message",
+                };
+                sample.path = format!("/api/v1/contacts/{}/{deed}", self.one("contacts"));
+                sample.body = match operation {
+                    "verifyPhone" => json!({ "code": "123456" }),
+                    "sendTestMessage" => json!({ "channel": "email" }),
+                    _ => Value::Null,
+                };
             }
             "receiveTtnWebhook" => {
                 sample.by = self.owner.clone().anonymous();

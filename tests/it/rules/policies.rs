@@ -31,14 +31,19 @@ async fn a_policy_lives_and_says_what_it_was_told() {
         let new = json!({ "name": "Night", "scope": "site", "scopeId": story.site,
             "steps": [step(0, &[&people.email, &people.both], &["email"]), later],
             "kinds": ["temperature_high", "door_open"], "minSeverity": "critical", "quietHours": hours,
-            "notifyOnResolve": false });
+            "notifyOnResolve": false, "ackMinutes": 45 });
         let made = api.create("/api/v1/notification-policies", new.clone()).await;
         for field in
-            ["name", "scope", "scopeId", "kinds", "minSeverity", "quietHours", "notifyOnResolve"]
+            ["name", "scope", "scopeId", "kinds", "minSeverity", "notifyOnResolve", "ackMinutes"]
         {
             assert_eq!(made[field], new[field], "{field}");
         }
-        assert_eq!(made["steps"][1], new["steps"][1]);
+        let mut shown = hours.clone();
+        shown["off"] = false.into();
+        assert_eq!(made["quietHours"], shown);
+        let mut shown = new["steps"][1].clone();
+        shown["roles"] = json!([]);
+        assert_eq!(made["steps"][1], shown);
         let path = format!("/api/v1/notification-policies/{}", id(&made));
         assert_eq!(api.read(&path).await, made);
         let edit = json!({ "kinds": null, "quietHours": null, "steps": [step(5, &[&people.email], &["email"])] });
@@ -136,6 +141,39 @@ async fn what_a_policy_cannot_say_is_refused_field_by_field() {
             "/quietHours/timezone",
             "bad_timezone",
         ),
+        (
+            with("quietHours", json!({ "from": "22:00", "timezone": "UTC" })),
+            "/quietHours/to",
+            "missing_field",
+        ),
+        (
+            with("quietHours", json!({ "off": true, "from": "22:00" })),
+            "/quietHours/off",
+            "bad_combination",
+        ),
+        (
+            steps(json!([{ "afterMinutes": 0, "roles": ["king"], "channels": ["sms"] }])),
+            "/steps/0/roles/0",
+            "bad_role",
+        ),
+        (
+            steps(json!([{ "afterMinutes": 0, "roles": ["inspector"], "channels": ["sms"] }])),
+            "/steps/0/roles/0",
+            "bad_role",
+        ),
+        (
+            steps(json!([{ "afterMinutes": 0, "roles": ["owner", "owner"], "channels": ["sms"] }])),
+            "/steps/0/roles/1",
+            "duplicate",
+        ),
+        (
+            steps(json!([{ "afterMinutes": 0, "channels": ["sms"] }])),
+            "/steps/0/contactIds",
+            "out_of_range",
+        ),
+        (with("ackMinutes", json!(0)), "/ackMinutes", "out_of_range"),
+        (with("ackMinutes", json!(1_441)), "/ackMinutes", "out_of_range"),
+        (json!({ "name": "Policy", "scope": "organization" }), "/steps", "missing_field"),
         (with("surprise", json!(1)), "/surprise", "unknown_field"),
     ];
     for (body, pointer, code) in bad {
@@ -144,10 +182,51 @@ async fn what_a_policy_cannot_say_is_refused_field_by_field() {
     }
     assert!(api.list("/api/v1/notification-policies").await.is_empty());
     let made = api.create("/api/v1/notification-policies", good).await;
-    assert_eq!(
-        (&made["minSeverity"], &made["notifyOnResolve"], &made["kinds"]),
-        (&json!("warning"), &json!(true), &Value::Null)
-    );
+    for field in ["minSeverity", "notifyOnResolve", "kinds", "quietHours", "ackMinutes"] {
+        assert_eq!(made[field], Value::Null, "{field} is left to a wider scope");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_policy_leaves_out_a_wider_one_says() {
+    for backend in BACKENDS {
+        let story = Story::begin(backend).await;
+        let api = &story.api;
+        let People { both, .. } = people(api).await;
+        let unit = api.create_unit(&story.site, "Unit").await;
+        let path = "/api/v1/notification-policies";
+        let hours = json!({ "from": "22:00", "to": "06:00" });
+        let wide = json!({ "name": "All", "scope": "organization", "quietHours": hours, "ackMinutes": 60,
+            "steps": [{ "afterMinutes": 0, "roles": ["owner", "manager"], "channels": ["email"] }] });
+        api.create(path, wide).await;
+        let site = json!({ "name": "Site", "scope": "site", "scopeId": story.site, "notifyOnResolve": false,
+            "steps": [step(0, &[&both], &["sms"])] });
+        let site = api.create(path, site).await;
+        let narrow = json!({ "name": "Unit", "scope": "unit", "scopeId": unit,
+            "quietHours": { "off": true }, "minSeverity": "critical" });
+        let narrow = api.create(path, narrow).await;
+        assert_eq!((&narrow["steps"], &narrow["quietHours"]["off"]), (&Value::Null, &json!(true)));
+
+        let effective = api.read(&format!("/api/v1/units/{unit}/effective-policy")).await;
+        let hot = &effective["byKind"]["temperature_high"];
+        assert_eq!((&hot["from"], &hot["policyIds"]), (&json!("site"), &json!([id(&site)])));
+        let terms = &hot["terms"][0];
+        assert_eq!(terms["steps"][0]["contactIds"], json!([both]));
+        assert_eq!((&terms["ackMinutes"], &terms["quietHours"]), (&json!(60), &Value::Null));
+        assert_eq!(
+            (&terms["minSeverity"], &terms["notifyOnResolve"]),
+            (&json!("critical"), &json!(false))
+        );
+
+        // what is taken back is the wider scope's again
+        let edited =
+            patch(api, &format!("{path}/{}", id(&narrow)), "*", &json!({ "quietHours": null }))
+                .await;
+        assert_eq!(edited.status, 200, "{}", edited.body);
+        let effective = api.read(&format!("/api/v1/units/{unit}/effective-policy")).await;
+        let hours = &effective["byKind"]["temperature_high"]["terms"][0]["quietHours"];
+        assert_eq!((&hours["from"], &hours["timezone"]), (&json!("22:00"), &Value::Null));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +237,10 @@ async fn of_each_kind_of_alert_the_nearest_policies_hold() {
         let People { both, .. } = people(api).await;
         let unit = api.create_unit(&story.site, "Unit").await;
         let path = format!("/api/v1/units/{unit}/effective-policy");
-        assert_eq!(api.read(&path).await, json!({ "policies": [], "byKind": {} }));
+        let none = api.read(&path).await;
+        let own = &none["byKind"]["temperature_high"];
+        assert_eq!((&none["policies"], &own["from"]), (&json!([]), &json!("default")));
+        assert_eq!(own["terms"][0]["steps"][0]["roles"], json!(["owner", "admin"]));
         let mut made = std::collections::HashMap::new();
         let scopes = [
             ("organization", story.organization.as_str(), Value::Null),
@@ -177,11 +259,9 @@ async fn of_each_kind_of_alert_the_nearest_policies_hold() {
         let kinds =
             [("door_open", "unit"), ("temperature_high", "site"), ("low_battery", "organization")];
         for (kind, from) in kinds {
-            assert_eq!(
-                effective["byKind"][kind],
-                json!({ "from": from, "policyIds": [made[from]] }),
-                "{kind}"
-            );
+            let by_kind = &effective["byKind"][kind];
+            let said = (&by_kind["from"], &by_kind["policyIds"]);
+            assert_eq!(said, (&json!(from), &json!([made[from]])), "{kind}");
         }
         assert_eq!(
             effective["byKind"].as_object().unwrap().len(),

@@ -1,0 +1,189 @@
+//! A hub whose SMS go to the mock of Telnyx and whose e-mails go to a sink.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use hub_testkit::{
+    api::{Answer, Api},
+    contract_mock::{ContractMock, Entry},
+    hub::HubProcess,
+    mail_sink::MailSink,
+    postgres::PrivatePostgres,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// The number that SMS come from.
+const OURS: &str = "+18445550001";
+
+/// How long anything may take that takes moments.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// A hub and its partners.
+pub(crate) struct World {
+    pub(crate) hub: HubProcess,
+    pub(crate) api: Api,
+    pub(crate) telnyx: ContractMock,
+    pub(crate) mail: MailSink,
+    keys: Ed25519KeyPair,
+}
+
+impl World {
+    pub(crate) async fn on_sqlite() -> Option<Self> {
+        Self::start(None).await
+    }
+
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        let url = tokio::task::spawn_blocking(|| PrivatePostgres::shared().create_database());
+        Self::start(Some(url.await.unwrap())).await
+    }
+
+    /// `None` where there are no contracts to judge by.
+    async fn start(url: Option<String>) -> Option<Self> {
+        let telnyx = ContractMock::telnyx().await?;
+        let (mail, keys) = (MailSink::start(), Ed25519KeyPair::generate().unwrap());
+        let public = BASE64_STANDARD.encode(keys.public_key().as_ref());
+        let builder = HubProcess::builder(env!("CARGO_BIN_EXE_hub"))
+            .env("HUB_TELNYX_URL", telnyx.url())
+            .env("HUB_TELNYX_KEY", "KEY0123456789")
+            .env("HUB_TELNYX_FROM", OURS)
+            .env("HUB_TELNYX_PUBLIC_KEYS", public)
+            .env("HUB_SMTP_URL", mail.url())
+            .env("HUB_MAIL_FROM", "FreshTrack <alerts@example.org>");
+        let builder = match url {
+            Some(url) => builder.database_url(url),
+            None => builder,
+        };
+        let hub = builder.start().await.unwrap();
+        let (_, api) = hub.owner("Telling").await.unwrap();
+        Some(Self { hub, api, telnyx, mail, keys })
+    }
+
+    /// Sends an event as Telnyx does.
+    pub(crate) async fn telnyx_says(&self, path: &str, event: &Value) -> Answer {
+        self.signed(path, event, &self.keys).await
+    }
+
+    /// The same by somebody else's keys.
+    pub(crate) async fn stranger_says(&self, path: &str, event: &Value) -> Answer {
+        self.signed(path, event, &Ed25519KeyPair::generate().unwrap()).await
+    }
+
+    async fn signed(&self, path: &str, event: &Value, keys: &Ed25519KeyPair) -> Answer {
+        let (body, at) = (event.to_string(), now_secs().to_string());
+        let signature = keys.sign(format!("{at}|{body}").as_bytes());
+        let api = self.hub.api();
+        let request = api
+            .request(Method::POST, path)
+            .header("telnyx-signature-ed25519", BASE64_STANDARD.encode(signature.as_ref()))
+            .header("telnyx-timestamp", at)
+            .header("content-type", "application/json")
+            .body(body);
+        api.send(request).await.unwrap()
+    }
+
+    /// Has a phone answer.
+    pub(crate) async fn answers(&self, phone: &str, text: &str) {
+        let event = json!({ "data": {
+            "event_type": "message.received", "id": Uuid::now_v7(), "record_type": "event",
+            "payload": {
+                "id": Uuid::now_v7(), "direction": "inbound", "type": "SMS", "text": text,
+                "from": { "phone_number": phone }, "to": [{ "phone_number": OURS }],
+            },
+        } });
+        self.telnyx_says("/api/integrations/telnyx", &event).await.expect(200);
+    }
+
+    /// The SMS that the provider took for a phone so far.
+    pub(crate) async fn sms_to(&self, phone: &str) -> Vec<Entry> {
+        let mut taken = self.telnyx.accepted("POST", "/v2/messages").await;
+        taken.retain(|entry| entry.body["to"] == phone);
+        taken
+    }
+
+    /// Waits until so many SMS were taken for a phone; gives the text of the last.
+    pub(crate) async fn until_sms(&self, phone: &str, count: usize) -> String {
+        self.until_sms_within(phone, count, SOON).await
+    }
+
+    /// The same for what takes longer.
+    pub(crate) async fn until_sms_within(
+        &self,
+        phone: &str,
+        count: usize,
+        within: Duration,
+    ) -> String {
+        let begun = Instant::now();
+        loop {
+            let taken = self.sms_to(phone).await;
+            if taken.len() >= count {
+                return taken[count - 1].body["text"].as_str().unwrap().to_owned();
+            }
+            if begun.elapsed() > within {
+                let ledger = self.api.read("/api/v1/notifications/ledger").await;
+                panic!("{} of {count} SMS; ledger {ledger:#}", taken.len());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// A contact whose phone was shown to be theirs by the number that came there.
+    pub(crate) async fn contact(&self, name: &str, phone: &str, email: &str) -> String {
+        let asked = json!({ "name": name, "phone": phone, "email": email });
+        let id = hub_testkit::api::id(&self.api.create("/api/v1/contacts", asked).await);
+        let path = format!("/api/v1/contacts/{id}");
+        let before = self.sms_to(phone).await.len();
+        self.api.post(&format!("{path}/phone-code"), &Value::Null).await.expect(202);
+        let text = self.until_sms(phone, before + 1).await;
+        let code = digits(&text, 6).unwrap_or_else(|| panic!("no number in {text:?}"));
+        let wrong = json!({ "code": "not it" });
+        self.api.post(&format!("{path}/verify-phone"), &wrong).await.expect(422);
+        let contact =
+            self.api.post(&format!("{path}/verify-phone"), &json!({ "code": code })).await;
+        assert!(contact.expect(200)["phoneVerifiedAt"].is_string());
+        id
+    }
+
+    /// A unit that is too warm for 25 minutes: its alarm is confirmed by what is sent.
+    pub(crate) async fn hot_unit(&self, name: &str) -> String {
+        let site = self.api.create_site("Kitchen").await;
+        let unit = json!({ "siteId": site, "name": name, "preset": "us.cold.reachin" });
+        let unit = hub_testkit::api::id(&self.api.create("/api/v1/units", unit).await);
+        self.heat(&unit).await;
+        unit
+    }
+
+    pub(crate) async fn heat(&self, unit: &str) {
+        let reading = |secs: i64| {
+            let at = crate::edge::ago(secs);
+            json!({ "unitId": unit, "temperature": 14, "recordedAt": at })
+        };
+        let sent = self.api.ingest(json!([reading(1_500), reading(1)])).await;
+        assert_eq!(sent["accepted"], 2);
+    }
+
+    /// Waits until nothing of the ledger is on its way, and gives its balance.
+    pub(crate) async fn settled(&self) -> Value {
+        let begun = Instant::now();
+        loop {
+            let balance = self.api.read("/api/v1/notifications/balance").await;
+            if balance["inFlight"] == 0 {
+                return balance;
+            }
+            assert!(begun.elapsed() < SOON, "still on their way: {balance}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// The first run of so many digits in a text.
+pub(crate) fn digits(text: &str, count: usize) -> Option<String> {
+    let runs = text.split(|c: char| !c.is_ascii_digit());
+    runs.filter(|run| run.len() == count).map(str::to_owned).next()
+}
+
+fn now_secs() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
