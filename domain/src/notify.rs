@@ -1,4 +1,4 @@
-//! Who is told what of alerts: policies, and the one function that plans, [`plan`].
+//! Who is told what of alerts: policies, and the one function that plans, [`plan()`].
 //!
 //! Planning looks at the alerts of one organization together and says for each what is to be sent, to whom, by what
 //! and when; who is not told, and by which line; and when to look again. What was planned is in the ledger, which is

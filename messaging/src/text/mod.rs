@@ -1,7 +1,7 @@
 //! What messages say: one file of `texts/LANGUAGE/` for each message and form, filled in from typed values.
 //!
 //! Pages are escaped, texts of short messages are made to fit, and what people and places are called is made harmless
-//! (see [`inert`]) before it goes in anywhere. A value that a text wants and does not get is an error, not a gap.
+//! (see [`inert()`]) before it goes in anywhere. A value that a text wants and does not get is an error, not a gap.
 
 mod account;
 mod alert;

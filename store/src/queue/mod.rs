@@ -1,6 +1,6 @@
 //! The queue as the store sees it: rows of apalis' own tables in the hub's own database.
 //!
-//! A job is promised in the transaction of what it follows from ([`enqueue`]), worked by `hub-jobs`, and, where that
+//! A job is promised in the transaction of what it follows from (`enqueue`), worked by `hub-jobs`, and, where that
 //! came to nothing, listed as a dead letter. The ledger of intents is the truth; a row here only hurries it.
 //! Types of sqlx are in public signatures here and nowhere else: workers need the pool itself.
 
