@@ -123,11 +123,11 @@ CREATE TABLE reply_codes (
     phone {ascii} NOT NULL,
     code {bigint} NOT NULL,
     alert_id {uuid} NOT NULL,
+    -- no foreign key: a contact may be purged while its numbers are kept from others
     contact_id {uuid} NOT NULL,
     made_at {bigint} NOT NULL,
     CONSTRAINT reply_codes_pkey PRIMARY KEY (phone, code),
-    CONSTRAINT reply_codes_alert_fkey FOREIGN KEY (org_id, alert_id) REFERENCES alerts (org_id, id),
-    CONSTRAINT reply_codes_contact_fkey FOREIGN KEY (org_id, contact_id) REFERENCES contacts (org_id, id)
+    CONSTRAINT reply_codes_alert_fkey FOREIGN KEY (org_id, alert_id) REFERENCES alerts (org_id, id)
 ) {strict};
 
 CREATE INDEX reply_codes_alert_idx ON reply_codes (org_id, alert_id);

@@ -48,6 +48,15 @@ const OF_A_UNIT: &[&str] = &[
         OR alert_id IN (SELECT id FROM alerts WHERE org_id = $1 AND unit_id = $2))",
     "DELETE FROM unit_chores WHERE org_id = $1 AND unit_id = $2",
     "DELETE FROM manual_logs WHERE org_id = $1 AND unit_id = $2",
+    "DELETE FROM reply_codes WHERE org_id = $1
+        AND alert_id IN (SELECT id FROM alerts WHERE org_id = $1 AND unit_id = $2)",
+    "DELETE FROM delivery_attempts WHERE org_id = $1 AND intent_id IN
+        (SELECT id FROM notification_intents WHERE org_id = $1
+            AND alert_id IN (SELECT id FROM alerts WHERE org_id = $1 AND unit_id = $2))",
+    "DELETE FROM notification_intents WHERE org_id = $1
+        AND alert_id IN (SELECT id FROM alerts WHERE org_id = $1 AND unit_id = $2)",
+    "DELETE FROM alert_plans WHERE org_id = $1
+        AND alert_id IN (SELECT id FROM alerts WHERE org_id = $1 AND unit_id = $2)",
     "DELETE FROM alert_events WHERE org_id = $1
         AND alert_id IN (SELECT id FROM alerts WHERE org_id = $1 AND unit_id = $2)",
     "DELETE FROM alerts WHERE org_id = $1 AND unit_id = $2",
