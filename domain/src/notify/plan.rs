@@ -117,9 +117,14 @@ fn members(wishes: &[Wish<'_>]) -> Vec<AlertId> {
     wishes.iter().map(|wish| wish.alert.id).collect()
 }
 
+/// How soon it is looked again after something is told: what is on the ledger then may be due sooner than what was told
+/// seemed to be.
+const TOLD_SECS: u32 = 60;
+
 /// Looks again when the other way is to be tried.
 fn expect_receipt(desk: &mut Desk<'_>, wish: &Wish<'_>, send_at: Timestamp) {
     if wish.alert.course().is_some() {
+        desk.look(wish.alert.id, desk.now().plus_secs(TOLD_SECS));
         desk.look(wish.alert.id, send_at.plus_secs(RECEIPT_SECS));
     }
 }
