@@ -46,6 +46,10 @@ pub async fn webhook(
     ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
+    // what says nothing of who sent it is refused as such, whether there is billing or not
+    if !request.headers().contains_key(SIGNATURE_HEADER) {
+        return Err(ApiError::BadSignature);
+    }
     let payments = hub.payments.as_ref().ok_or(ApiError::NotFound)?;
     let (parts, body) = request.into_parts();
     let bytes = body::read(&parts.headers, body, BODY_LIMIT).await?;
