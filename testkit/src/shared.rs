@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The folder of contracts and datasets: beside the workspace, not in it.
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
+const FOLDER: &str = "../shared";
 
 /// A file or folder of the contracts and datasets, or `None` where they are not at hand.
 ///
@@ -11,12 +11,21 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
 /// here then says what was left out.
 #[must_use]
 pub fn path(relative: &str) -> Option<PathBuf> {
-    let found = Path::new(FOLDER).join(relative);
+    let found = workspace().join(FOLDER).join(relative);
     if found.exists() {
         return Some(found);
     }
     eprintln!("skipped: {relative} is not here (looked beside the workspace, in ../shared)");
     None
+}
+
+/// The workspace of the test that asks, as `cargo test` says it. What was compiled in may be that of another clone, with
+/// which this one shares its target folder; what it lacks would be skipped here.
+fn workspace() -> PathBuf {
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let own = own.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = own.ancestors().find(|folder| folder.join("Cargo.lock").exists());
+    root.unwrap_or(&own).to_owned()
 }
 
 /// The text of such a file, or `None` where it is not at hand.

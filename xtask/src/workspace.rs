@@ -2,12 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use anyhow::{Context as _, ensure};
 
 /// The root of the workspace.
+///
+/// As `cargo run` says it now, not as it was when this program was built: clones that share a target folder share
+/// this program, too.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the workspace")
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let own = std::env::var_os("CARGO_MANIFEST_DIR")
+            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        Path::new(&own).parent().expect("this crate lies in the workspace").to_owned()
+    });
+    &ROOT
 }
 
 /// The target folder in use, whatever it is called.
