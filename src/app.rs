@@ -51,6 +51,9 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 const UPKEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How often it is looked whether the stay of an operator is over.
 const STAYS_EVERY: Duration = Duration::from_secs(2);
+
+/// How often the hub says that it hears the sensors; five minutes without that, and it was away.
+const BEAT_EVERY: Duration = Duration::from_secs(30);
 /// How often rates of keys that are not in use are let go.
 const SHED_EVERY: Duration = Duration::from_secs(60);
 /// Wrong secrets in a minute before the origin is told to wait.
@@ -372,6 +375,8 @@ async fn start_hub(
         Channels::new(Arc::new(JsonEncoder), Arc::new(unix_nanos), ChannelSettings::default());
     let rules_told =
         rule_changes::Told::load(&store).await.context("the rules in force cannot be read")?;
+    // before anything is found silent: was the hub away?
+    store.beat().await.context("it cannot be kept that the hub is here")?;
     let units =
         Units::start(store.clone(), Arc::clone(&clock), channels.clone(), UnitsSettings::default())
             .await
@@ -426,6 +431,7 @@ async fn look_after(hub: Hub) {
     let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
     let mut stays = tokio::time::interval(STAYS_EVERY);
     let mut sweep = tokio::time::interval(follow_up::SWEEP_EVERY);
+    let mut beats = tokio::time::interval(BEAT_EVERY);
     follow_up::begin(&hub).await;
     loop {
         tokio::select! {
@@ -435,6 +441,11 @@ async fn look_after(hub: Hub) {
                 hub.rates.shed();
             }
             _ = sweep.tick() => follow_up::sweep(&hub).await,
+            _ = beats.tick() => {
+                if let Err(error) = hub.store.beat().await {
+                    tracing::warn!(%error, "it cannot be kept that the hub is here; tried again");
+                }
+            }
             _ = stays.tick() => platform::end_due(&hub).await,
             _ = upkeep.tick() => {
                 if let Err(error) = hub.store.upkeep(hub.clock.now()).await {

@@ -16,11 +16,11 @@ mod plan;
 mod policy;
 mod quiet_hours;
 mod receipts;
+mod room;
 mod sentences;
 mod situation;
-mod sms_room;
 
-pub use asked::{test_message, why_no_line};
+pub use asked::{Seen, Standing, standing, test_message, why_no_line};
 pub use intent::{
     Carried, Exclusion, Intent, IntentId, Line, Planned, Reason, Round, Stage, Superseded,
 };
@@ -28,5 +28,5 @@ pub use plan::plan;
 pub use policy::{Channel, Plan, Policy, QuietRule, Repeat, Step, Terms, effective};
 pub use quiet_hours::QuietHours;
 pub use situation::{
-    AlertFacts, Caps, IntentState, Person, PersonId, Reach, SentSms, SiteFacts, Situation, Told,
+    AlertFacts, Caps, IntentState, Person, PersonId, Reach, Sent, SiteFacts, Situation, Told,
 };

@@ -75,14 +75,14 @@ impl Planning {
     /// When the store does not say what is due.
     pub async fn plan_due(&mut self) -> Result<bool, StoreError> {
         let due = self.store.due_plans(self.clock.now()).await?;
+        let back_at = if due.is_empty() { None } else { self.store.back_at().await? };
         self.left_alone.retain(|_, until| *until > Instant::now());
         let mut is_more = false;
         for (org, seen) in due {
             if self.left_alone.contains_key(&org) {
                 continue;
             }
-            let now = self.clock.now();
-            let planned = self.plan(org, &seen, now).await;
+            let planned = self.plan(org, &seen, back_at).await;
             is_more |= planned.is_ok();
             if let Err(error) = planned {
                 tracing::error!(org.id = %org, %error, "notifications could not be planned; tried again in a while");
@@ -94,8 +94,14 @@ impl Planning {
     }
 
     /// Plans for an organization. Where something moved meanwhile nothing is written, and the next look plans anew.
-    async fn plan(&self, org: OrgId, seen: &[Seen], now: Timestamp) -> Result<(), StoreError> {
-        let looked = self.store.situation(org, seen, now, None).await?;
+    async fn plan(
+        &self,
+        org: OrgId,
+        seen: &[Seen],
+        back_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let looked = self.store.situation(org, seen, now, back_at).await?;
         // a storm of alerts takes its time to plan, in which nothing else would be done here
         let Looked { situation, seq } = looked;
         let planned = tokio::task::spawn_blocking(move || notify::plan(&situation)).await;

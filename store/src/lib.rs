@@ -55,6 +55,7 @@ mod organizations;
 mod plans;
 mod points;
 mod policies;
+mod presence;
 mod radio;
 mod reading_row;
 mod readings;

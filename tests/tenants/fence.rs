@@ -57,8 +57,14 @@ pub(crate) async fn findings(world: &World, rows: &Rows) -> anyhow::Result<Vec<S
 }
 
 /// Tables that are none of the business of who answers people: no row of them belongs to an organization.
-const OF_ACCOUNTS: [&str; 5] =
-    ["refresh_tokens", "account_links", "recovery_codes", "operators", "signing_keys"];
+const OF_ACCOUNTS: [&str; 6] = [
+    "refresh_tokens",
+    "account_links",
+    "recovery_codes",
+    "operators",
+    "signing_keys",
+    "hub_presence",
+];
 
 /// What the catalog is asked: what is wrong with each thing that it finds.
 const QUESTIONS: [(&str, &str); 6] = [

@@ -6,9 +6,51 @@ use super::{
     intent::{Intent, IntentId, Line, Reason, Stage},
     policy::{Channel, Step, Terms},
     sentences,
-    situation::{Person, PersonId, Reach},
+    situation::{IntentState, Person, PersonId, Reach},
 };
-use crate::Timestamp;
+use crate::{Timestamp, alert::names};
+
+names! {
+    /// How somebody stands with an alert.
+    Standing {
+        /// A message to them was taken by its provider, or arrived.
+        Told = "told",
+        /// One is on its way.
+        UnderWay = "under_way",
+        /// There is none.
+        NotTold = "not_told",
+    }
+}
+
+/// What became of a line, as far as the question goes whether somebody was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// Where it stands.
+    pub state: IntentState,
+    /// Why it is there, or was not sent.
+    pub sentence: &'a str,
+}
+
+/// How somebody stands with an alert by their lines, the latest first, and the sentence of the one that says so. Without a
+/// line see [`why_no_line`].
+///
+/// Whoever was told once was told, whatever became of other lines; otherwise the latest that may yet be sent counts, then
+/// one that failed, then what kept the others back. What another message carries is said by that message's line.
+#[must_use]
+pub fn standing<'a>(lines: &[Seen<'a>]) -> Option<(Standing, &'a str)> {
+    use IntentState::{Delivered, Failed, Planned, Queued, Sending, Sent, Superseded, Suppressed};
+    let by: [(&[IntentState], Standing); 5] = [
+        (&[Sent, Delivered], Standing::Told),
+        (&[Planned, Queued, Sending], Standing::UnderWay),
+        (&[Failed], Standing::NotTold),
+        (&[Suppressed], Standing::NotTold),
+        (&[Superseded], Standing::NotTold),
+    ];
+    by.iter().find_map(|(states, standing)| {
+        let line = lines.iter().find(|line| states.contains(&line.state))?;
+        Some((*standing, line.sentence))
+    })
+}
 
 /// Why the ledger has no line for somebody of an alert that is open.
 ///

@@ -11,9 +11,9 @@ use super::{
     outage::{Bundle, Outages},
     policy::{Channel, effective},
     receipts::other_ways,
+    room::{MessageRoom, OpenGroup, Room},
     sentences,
     situation::{AlertFacts, Situation},
-    sms_room::{OpenGroup, Room, SmsRoom},
 };
 use crate::{AlertId, Timestamp};
 
@@ -31,8 +31,9 @@ pub fn plan(situation: &Situation) -> Planned {
     }
     closing::end_carriers(&mut desk);
     let mut post = Post::default();
-    send_sms(&mut desk, &outages, &mut post);
-    send_email(&mut desk, &outages, &mut post);
+    // SMS first: what there is no room for is told by e-mail
+    send(&mut desk, &outages, &mut post, Channel::Sms, situation.caps.sms_per_hour);
+    send(&mut desk, &outages, &mut post, Channel::Email, u32::MAX);
     let Post { intents, carried } = post;
     let (intents, carried) = (intents.into_values().collect(), carried.into_values().collect());
     Planned { intents, carried, ..desk.finish() }
@@ -133,24 +134,18 @@ fn wishes<'a>(desk: &Desk<'a>, channel: Channel) -> Vec<Wish<'a>> {
     desk.wishes.values().filter(|wish| wish.line.channel == channel).cloned().collect()
 }
 
-fn send_email(desk: &mut Desk<'_>, outages: &Outages, post: &mut Post) {
-    for bundle in outages.bundle(wishes(desk, Channel::Email)) {
-        post.send(desk, &bundle, desk.now());
-    }
-}
-
-fn send_sms(desk: &mut Desk<'_>, outages: &Outages, post: &mut Post) {
+fn send(desk: &mut Desk<'_>, outages: &Outages, post: &mut Post, channel: Channel, most: u32) {
     let situation = desk.situation;
     let is_ended = |id| desk.superseded.contains_key(&id);
-    let most = situation.caps.sms_per_hour;
     let lines = desk.ledger.lines();
-    let mut room = SmsRoom::of(situation.now, &situation.sms, lines, is_ended, most);
-    for bundle in outages.bundle(wishes(desk, Channel::Sms)) {
-        send_one_sms(desk, &mut room, post, &bundle);
+    let mut room =
+        MessageRoom::of((channel, most), situation.now, &situation.sent, lines, is_ended);
+    for bundle in outages.bundle(wishes(desk, channel)) {
+        send_one(desk, &mut room, post, &bundle);
     }
 }
 
-fn send_one_sms<'a>(desk: &mut Desk<'a>, room: &mut SmsRoom, post: &mut Post, bundle: &Bundle<'a>) {
+fn send_one<'a>(desk: &mut Desk<'a>, room: &mut MessageRoom, post: &mut Post, bundle: &Bundle<'a>) {
     let Some(first) = bundle.wishes.first() else { return };
     let person = first.line.person;
     match room.ask(person) {
@@ -162,7 +157,7 @@ fn send_one_sms<'a>(desk: &mut Desk<'a>, room: &mut SmsRoom, post: &mut Post, bu
         Room::Begin(send_at) => {
             let id = IntentId::carrying(first.line.id, Stage::Group);
             room.begin(person, OpenGroup { id, send_at });
-            let why = (Reason::Group, sentences::GROUP);
+            let why = (Reason::Group, sentences::group(first.line.channel));
             post.begin(&bundle.wishes, (id, Stage::Group), why, send_at);
             post.carry(desk, &bundle.wishes, id, send_at);
         }

@@ -12,8 +12,6 @@ pub(super) const GONE: &str = "The contact is not there any more.";
 pub(super) const OVER: &str = "It is over, and this is to whom it was told.";
 pub(super) const SMS_CAP: &str = "The organization's SMS of this hour are used up.";
 pub(super) const OVERTAKEN: &str = "It became critical, and that is told instead.";
-pub(super) const GROUP: &str =
-    "More than two SMS in five minutes: what is left comes in one message.";
 pub(super) const OVERFLOW: &str = "More alerts than SMS that the organization may send in an hour; each is in the hub, and told by e-mail.";
 pub(super) const OUTAGE: &str = "Many units are silent together: told once, as an outage.";
 pub(super) const OUTAGE_OVER: &str = "Many units are heard again: told once.";
@@ -22,6 +20,16 @@ pub(super) const CAPPED_INSTEAD: &str =
 
 pub(super) const TEST: &str = "Somebody asked for it, to see that the way works.";
 pub(super) const NOT_NAMED: &str = "No policy that holds for this alert names them.";
+
+/// Of what is gathered.
+pub(super) const fn group(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms => "More than two SMS in five minutes: what is left comes in one message.",
+        Channel::Email => {
+            "More than ten e-mails in five minutes: what is left comes in one message."
+        }
+    }
+}
 
 /// Of a turn that has not come.
 pub(super) fn turn_to_come(number: usize, minute: u16) -> String {

@@ -30,9 +30,9 @@ pub struct Situation {
     /// What the ledger has of these alerts, the messages that carry them, and every group and overflow message of the
     /// organization of the last hour.
     pub told: Vec<Told>,
-    /// Every SMS of the organization that is to be sent, or was, at any time after an hour ago; those that failed too,
-    /// as they may have been charged.
-    pub sms: Vec<SentSms>,
+    /// Every SMS of the organization that is to be sent, or was, at any time after an hour ago, those that failed too,
+    /// as they may have been charged; and every e-mail, after five minutes ago.
+    pub sent: Vec<Sent>,
     /// How many are sent at most.
     pub caps: Caps,
     /// When the hub came back, after it was away for more than 5 minutes; `None` if that is long ago.
@@ -193,11 +193,13 @@ pub struct Told {
     pub until: Option<Timestamp>,
 }
 
-/// An SMS that was sent or is to be.
+/// A message that was sent or is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SentSms {
+pub struct Sent {
     /// To whom.
     pub person: PersonId,
+    /// How.
+    pub channel: Channel,
     /// When.
     pub at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! How many SMS there are: to a person in five minutes, of an organization in an hour.
+//! How many messages there are: to a person in five minutes, of an organization in an hour.
 
 use std::collections::BTreeSet;
 
@@ -22,6 +22,21 @@ fn what_comes_after_two_sms_is_gathered_into_one() {
         08:05:01  h hot alarms     cid.sms.group[1]@08:06:01
         08:06:00  a..h acknowledged  cid.sms-acknowledged
         08:12:00  i hot alarms     cid.sms
+        ",
+    );
+}
+
+#[test]
+fn what_comes_after_ten_e_mails_is_gathered_into_one() {
+    check(
+        steps([step(0, "dee email"), step(240, "cid sms")]),
+        "
+        08:00:00  a..j hot alarms  dee.email dee.email dee.email dee.email dee.email dee.email dee.email dee.email dee.email dee.email
+        08:00:10  k hot alarms     dee.email.group[1]@08:01:10
+        08:00:20  l..p hot alarms  dee.email+5
+        08:01:20  q hot alarms     dee.email.group[1]@08:02:20
+        08:02:30  r hot alarms     dee.email.group[1]@08:05:00
+        08:12:00  s hot alarms     dee.email
         ",
     );
 }

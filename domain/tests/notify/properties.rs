@@ -188,30 +188,39 @@ fn site(n: u8) -> SiteId {
     if n == 0 { SITE } else { SiteId(Uuid::from_u128(0x60 + u128::from(n))) }
 }
 
-/// At most three SMS a person in any five minutes, and no more in an hour than the organization may send.
+/// At most three SMS and twelve e-mails a person in any five minutes, and no more SMS in an hour than the organization may
+/// send.
 fn caps_hold(history: &History) -> Result<(), TestCaseError> {
     let most = usize::try_from(history.story.situation.caps.sms_per_hour).expect("a small number");
-    let mut by_person: BTreeMap<PersonId, Vec<Timestamp>> = BTreeMap::new();
-    let sent = history.story.situation.told.iter().filter(|line| {
-        let was_planned = !matches!(line.state, IntentState::Suppressed) && line.by.is_none();
-        line.channel == Channel::Sms && was_planned && line.state != IntentState::Superseded
-    });
-    for line in sent {
-        by_person.entry(line.person).or_default().push(line.send_at);
-    }
     let within = |times: &[Timestamp], end: Timestamp, millis: i64| {
         times.iter().filter(|at| **at <= end && end.millis_since(**at) < millis).count()
     };
-    for times in by_person.values() {
-        for end in times {
-            prop_assert!(within(times, *end, 300_000) <= 3, "{times:?}");
+    for (channel, in_window) in [(Channel::Sms, 3), (Channel::Email, 12)] {
+        let by_person = sent(history, channel);
+        for times in by_person.values() {
+            for end in times {
+                prop_assert!(within(times, *end, 300_000) <= in_window, "{times:?}");
+            }
         }
     }
-    let all: Vec<Timestamp> = by_person.into_values().flatten().collect();
+    let all: Vec<Timestamp> = sent(history, Channel::Sms).into_values().flatten().collect();
     for end in &all {
         prop_assert!(within(&all, *end, 3_600_000) <= most, "more than {most} an hour");
     }
     Ok(())
+}
+
+/// When messages of a channel are sent to each.
+fn sent(history: &History, channel: Channel) -> BTreeMap<PersonId, Vec<Timestamp>> {
+    let mut by_person: BTreeMap<PersonId, Vec<Timestamp>> = BTreeMap::new();
+    let sent = history.story.situation.told.iter().filter(|line| {
+        let was_planned = !matches!(line.state, IntentState::Suppressed) && line.by.is_none();
+        line.channel == channel && was_planned && line.state != IntentState::Superseded
+    });
+    for line in sent {
+        by_person.entry(line.person).or_default().push(line.send_at);
+    }
+    by_person
 }
 
 /// Everybody whom a policy names has a line for each alert that is seen or over, and for each open one at whose first
@@ -285,7 +294,7 @@ fn shuffled(situation: &Situation, seed: usize) -> Situation {
     other.sites.reverse();
     let by = turn(other.told.len());
     other.told.rotate_left(by);
-    other.sms.reverse();
+    other.sent.reverse();
     other
 }
 
@@ -328,7 +337,7 @@ proptest! {
         }
         // and looked at afresh, as if nothing had been written, it is the same in any order too
         situation.told.clear();
-        situation.sms.clear();
+        situation.sent.clear();
         prop_assert_eq!(plan(&situation), plan(&shuffled(&situation, seed)));
     }
 }

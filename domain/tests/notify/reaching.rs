@@ -97,6 +97,35 @@ fn who_has_no_line_is_told_why() {
 }
 
 #[test]
+fn how_somebody_stands_with_an_alert_is_said_by_the_line_that_counts() {
+    use hub_domain::notify::{
+        IntentState::{self, Delivered, Failed, Queued, Sending, Sent, Superseded, Suppressed},
+        Seen,
+        Standing::{self, NotTold, Told, UnderWay},
+        standing,
+    };
+    let table: [(&[IntentState], Option<(Standing, usize)>); 9] = [
+        (&[], None),
+        (&[Sent], Some((Told, 0))),
+        (&[Suppressed, Delivered], Some((Told, 1))),
+        (&[Queued, Sent, Delivered], Some((Told, 1))),
+        (&[Failed, Sending], Some((UnderWay, 1))),
+        (&[Superseded, Suppressed, Failed], Some((NotTold, 2))),
+        (&[Superseded, Suppressed], Some((NotTold, 1))),
+        (&[Superseded], Some((NotTold, 0))),
+        (&[Failed, Failed], Some((NotTold, 0))),
+    ];
+    let sentences = ["the first", "the second", "the third"];
+    for (states, expected) in table {
+        let line =
+            |(state, sentence): (&IntentState, &&'static str)| Seen { state: *state, sentence };
+        let lines: Vec<Seen<'_>> = states.iter().zip(&sentences).map(line).collect();
+        let expected = expected.map(|(standing, which)| (standing, sentences[which]));
+        assert_eq!(standing(&lines), expected, "{states:?}");
+    }
+}
+
+#[test]
 fn who_asks_for_a_test_gets_one_or_is_told_why_not() {
     let (people, now) = (people(), at("08:00"));
     let request = Uuid::from_u128(42);

@@ -9,7 +9,7 @@ use hub_domain::{
     AlertId, AlertKind, Mode, OrgId, Role, RuleLayer, Severity, SiteId, Timestamp, UnitId, Zone,
     notify::{
         AlertFacts, Caps, Channel, Intent, IntentId, IntentState, Line, Person, PersonId, Plan,
-        Planned, Policy, Reach, SentSms, SiteFacts, Situation, Stage, Step, Told, plan,
+        Planned, Policy, Reach, Sent, SiteFacts, Situation, Stage, Step, Told, plan,
     },
 };
 use uuid::Uuid;
@@ -106,7 +106,7 @@ impl Story {
             sites: vec![SiteFacts { id: SITE, zone: Zone::UTC, units: 100 }],
             alerts: Vec::new(),
             told: Vec::new(),
-            sms: Vec::new(),
+            sent: Vec::new(),
             caps: Caps::default(),
             back_at: None,
         };
@@ -292,8 +292,11 @@ impl Story {
                 line.state = IntentState::Superseded;
             }
         }
-        let sms = planned.intents.iter().filter(|intent| intent.line.channel == Channel::Sms);
-        self.situation.sms.extend(sms.map(|it| SentSms { person: it.line.person, at: it.send_at }));
+        let sent = |intent: &Intent| {
+            let Line { person, channel, .. } = intent.line;
+            Sent { person, channel, at: intent.send_at }
+        };
+        self.situation.sent.extend(planned.intents.iter().map(sent));
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) mod device_chore;
 pub(crate) mod door_event;
 pub(crate) mod erasure;
 pub(crate) mod gateway;
+pub(crate) mod hub_presence;
 pub(crate) mod idempotency_key;
 pub(crate) mod impersonation;
 pub(crate) mod inspector_link;

@@ -6,8 +6,8 @@ use hub_domain::{
     AlertEventKind, AlertId, AlertKind, AlertStatus, Mode, OrgId, Severity, SiteId, Timestamp,
     UnitId, UserId,
     notify::{
-        AlertFacts, Caps, Channel, IntentState, Person, PersonId, Policy, Reach, SentSms,
-        SiteFacts, Situation, Stage, Told,
+        AlertFacts, Caps, Channel, IntentState, Person, PersonId, Policy, Reach, Sent, SiteFacts,
+        Situation, Stage, Told,
     },
     zone::Zone,
 };
@@ -32,6 +32,12 @@ use crate::{
 
 /// SMS of so long ago still count towards the caps, and messages of several so old may still be joined.
 const HOUR_MILLIS: i64 = 3_600_000;
+
+/// E-mails of so long ago still count towards how many somebody gets.
+const WINDOW_MILLIS: i64 = 300_000;
+
+/// So long after the hub came back, in seconds, all that is silent of an organization is looked at together.
+const BACK_SECS: u32 = 900;
 
 /// Ids in one list of a statement.
 const IDS_AT_A_TIME: usize = 5_000;
@@ -72,7 +78,8 @@ impl Sql {
         let asked = self.of(org).await?;
         let seq = organization_plan::Entity::find_by_id(org.0).one(&asked).await?;
         let seq = seq.map_or(0, |row| row.seq);
-        let rows = alert_rows(&asked, org, alerts).await?;
+        let is_back = back_at.is_some_and(|at| now < at.plus_secs(BACK_SECS));
+        let rows = alert_rows(&asked, org, alerts, is_back).await?;
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         let told = told(&asked, org, &ids, now).await?;
         let situation = Situation {
@@ -83,7 +90,7 @@ impl Sql {
             sites: sites(&asked, org, &rows).await?,
             alerts: facts(&asked, org, rows).await?,
             told,
-            sms: sent(&asked, org, now).await?,
+            sent: sent(&asked, org, now).await?,
             caps: Caps::default(),
             back_at,
         };
@@ -93,10 +100,12 @@ impl Sql {
 }
 
 /// The alerts themselves and, where one of them is of silence, those of silence at the same site: they may be one outage.
+/// While the hub is just back, those of the whole organization.
 async fn alert_rows(
     asked: &DatabaseTransaction,
     org: OrgId,
     seen: &[Seen],
+    is_back: bool,
 ) -> Result<Vec<alert::Model>, StoreError> {
     use alert::Column;
     let mut rows = Vec::with_capacity(seen.len());
@@ -116,13 +125,16 @@ async fn alert_rows(
     let others = alert::Entity::find()
         .filter(within(Column::OrgId, org))
         .filter(Column::Kind.eq(silence))
-        .filter(Column::SiteId.is_in(silent))
+        .filter(Condition::all().add_option((!is_back).then(|| Column::SiteId.is_in(silent))))
         .filter(Column::ResolvedAt.is_null());
     rows.extend(others.all(asked).await?.into_iter().filter(|row| !there.contains(&row.id)));
     Ok(rows)
 }
 
-async fn policies(asked: &DatabaseTransaction, org: OrgId) -> Result<Vec<Policy>, StoreError> {
+pub(super) async fn policies(
+    asked: &DatabaseTransaction,
+    org: OrgId,
+) -> Result<Vec<Policy>, StoreError> {
     use notification_policy::Column;
     let there = notification_policy::Entity::find()
         .filter(within(Column::OrgId, org))
@@ -135,7 +147,10 @@ async fn policies(asked: &DatabaseTransaction, org: OrgId) -> Result<Vec<Policy>
 }
 
 /// Each contact, and each member who is no contact.
-async fn people(asked: &DatabaseTransaction, org: OrgId) -> Result<Vec<Person>, StoreError> {
+pub(super) async fn people(
+    asked: &DatabaseTransaction,
+    org: OrgId,
+) -> Result<Vec<Person>, StoreError> {
     let members = membership::Entity::find().filter(within(membership::Column::OrgId, org));
     let mut roles: BTreeMap<Uuid, Role> = BTreeMap::new();
     for member in members.all(asked).await? {
@@ -397,22 +412,30 @@ async fn members(
     Ok(members)
 }
 
-/// SMS that were sent within the hour, or are yet to be.
+/// SMS that were sent within the hour and e-mails of the last minutes, or that are yet to be.
 async fn sent(
     asked: &DatabaseTransaction,
     org: OrgId,
     now: Timestamp,
-) -> Result<Vec<SentSms>, StoreError> {
+) -> Result<Vec<Sent>, StoreError> {
     use notification_intent::Column;
     let unsent = [IntentState::Suppressed, IntentState::Superseded].map(IntentState::name);
+    let lately = |channel: Channel, millis| {
+        let is_lately = Column::DueAt.gt(now.as_millis() - millis);
+        Condition::all().add(Column::Channel.eq(channel.name())).add(is_lately)
+    };
+    let sms = lately(Channel::Sms, HOUR_MILLIS);
     let rows = notification_intent::Entity::find()
         .filter(within(Column::OrgId, org))
-        .filter(Column::Channel.eq(Channel::Sms.name()))
-        .filter(Column::State.is_not_in(unsent))
-        .filter(Column::DueAt.gt(now.as_millis() - HOUR_MILLIS));
-    let sms = |row: notification_intent::Model| {
+        .filter(Condition::any().add(sms).add(lately(Channel::Email, WINDOW_MILLIS)))
+        .filter(Column::State.is_not_in(unsent));
+    let sent = |row: notification_intent::Model| {
         let at = Timestamp::from_millis(row.sent_at.unwrap_or(row.due_at));
-        Ok(SentSms { person: row.person()?, at })
+        Ok(Sent {
+            person: row.person()?,
+            channel: known("channel", &row.channel, Channel::parse)?,
+            at,
+        })
     };
-    rows.all(asked).await?.into_iter().map(sms).collect()
+    rows.all(asked).await?.into_iter().map(sent).collect()
 }

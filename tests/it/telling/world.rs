@@ -10,6 +10,7 @@ use hub_testkit::{
     hub::HubProcess,
     mail_sink::MailSink,
     postgres::PrivatePostgres,
+    rows::Rows,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub(crate) api: Api,
     pub(crate) telnyx: ContractMock,
     pub(crate) mail: MailSink,
+    database: Option<String>,
     keys: Ed25519KeyPair,
 }
 
@@ -52,13 +54,20 @@ impl World {
             .env("HUB_TELNYX_PUBLIC_KEYS", public)
             .env("HUB_SMTP_URL", mail.url())
             .env("HUB_MAIL_FROM", "FreshTrack <alerts@example.org>");
-        let builder = match url {
+        let builder = match url.clone() {
             Some(url) => builder.database_url(url),
             None => builder,
         };
         let hub = builder.start().await.unwrap();
         let (_, api) = hub.owner("Telling").await.unwrap();
-        Some(Self { hub, api, telnyx, mail, keys })
+        Some(Self { hub, api, telnyx, mail, database: url, keys })
+    }
+
+    /// Its database, past the hub.
+    pub(crate) async fn rows(&self) -> Rows {
+        let file = || format!("sqlite://{}", self.hub.data().join("hub.db").display());
+        let url = self.database.clone().unwrap_or_else(file);
+        Rows::open(&url).await.expect("it is there")
     }
 
     /// Sends an event as Telnyx does.
