@@ -42,9 +42,9 @@ impl Wording {
                 Message::Alert(self.alert(delivery, facts, alert, stage_of(round, minute), at))
             }
             Stage::Resolved => Message::Resolved(self.resolved(facts, facts.alerts.first()?)),
-            Stage::Outage => Message::Outage(self.outage(facts, at)?),
+            Stage::Outage => Message::Outage(self.outage(delivery, facts, at)?),
             Stage::OutageOver => Message::OutageOver(self.outage_over(facts, at)?),
-            Stage::Group => Message::Group(self.group(facts, at)?),
+            Stage::Group => Message::Group(self.group(delivery, facts, at)?),
             Stage::Overflow => Message::Overflow(self.overflow(facts, at)),
             Stage::Reply => return None, // its words were known before
         })
@@ -75,7 +75,7 @@ impl Wording {
             limit: alert.limit,
             opened_at: alert.opened_at,
             at,
-            code: delivery.code.and_then(|code| ShortCode::new(u16::try_from(code).ok()?)),
+            code: code_of(delivery),
             links: self.links(None),
             view: view(Some(alert)),
         }
@@ -94,16 +94,16 @@ impl Wording {
         }
     }
 
-    fn outage(&self, facts: &Facts, at: Timestamp) -> Option<Outage> {
+    fn outage(&self, delivery: &Delivery, facts: &Facts, at: Timestamp) -> Option<Outage> {
         let first = facts.alerts.first()?;
         Some(Outage {
-            site: first.site.clone(),
+            site: where_all_are(facts, first),
             organization: facts.organization.clone(),
             units: facts.alerts.iter().map(|alert| alert.unit.clone()).collect(),
-            total: facts.units_of_site,
+            total: facts.units_there,
             since: first.opened_at,
             at,
-            code: None,
+            code: code_of(delivery),
             links: self.links(None),
             view: view(Some(first)),
         })
@@ -112,7 +112,7 @@ impl Wording {
     fn outage_over(&self, facts: &Facts, at: Timestamp) -> Option<OutageOver> {
         let first = facts.alerts.first()?;
         Some(OutageOver {
-            site: first.site.clone(),
+            site: where_all_are(facts, first),
             organization: facts.organization.clone(),
             units: facts.alerts.len(),
             since: first.opened_at,
@@ -122,7 +122,7 @@ impl Wording {
         })
     }
 
-    fn group(&self, facts: &Facts, at: Timestamp) -> Option<Group> {
+    fn group(&self, delivery: &Delivery, facts: &Facts, at: Timestamp) -> Option<Group> {
         let first = facts.alerts.first()?;
         let item = |alert: &ToldAlert| GroupItem {
             unit: alert.unit.clone(),
@@ -135,7 +135,7 @@ impl Wording {
             organization: facts.organization.clone(),
             since: first.opened_at,
             at,
-            code: None,
+            code: code_of(delivery),
             links: self.links(None),
             view: view(Some(first)),
         })
@@ -152,6 +152,17 @@ impl Wording {
             view: view(facts.alerts.first()),
         }
     }
+}
+
+/// The site of them all; of several, the organization.
+fn where_all_are(facts: &Facts, first: &ToldAlert) -> String {
+    let is_one = facts.alerts.iter().all(|alert| alert.site_id == first.site_id);
+    if is_one { first.site.clone() } else { facts.organization.clone() }
+}
+
+/// The number by which its reader answers.
+fn code_of(delivery: &Delivery) -> Option<ShortCode> {
+    delivery.code.and_then(|code| ShortCode::new(u16::try_from(code).ok()?))
 }
 
 fn place(facts: &Facts, alert: &ToldAlert) -> Place {

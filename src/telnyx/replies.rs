@@ -20,7 +20,7 @@ pub(super) async fn work(hub: &Hub, message: &Inbound) -> Result<&'static str, A
     let phone = hub.store.phone(message.from.as_str()).await?;
     let Some(owner) = phone.contacts.first() else { return Ok("nobody's phone") };
     let told = told(hub, message.from.as_str()).await?;
-    let codes: Vec<KnownCode> = told.iter().map(|(_, known)| known.clone()).collect();
+    let codes: Vec<KnownCode> = told.iter().map(|known| known.code.clone()).collect();
     let situation = Situation { is_opted_out: phone.is_opted_out, codes: &codes };
     let (outcome, answer) =
         act(hub, message, &told, decide(parse(&message.text), situation)).await?;
@@ -33,8 +33,20 @@ pub(super) async fn work(hub: &Hub, message: &Inbound) -> Result<&'static str, A
     Ok(outcome)
 }
 
-/// A number that the phone was told, with its alert as it is now.
-type Known = ((ReplyCode, ToldAlert), KnownCode);
+/// A number that the phone was told, and the alerts that it is for as they are now, at least one.
+struct Known {
+    row: ReplyCode,
+    alerts: Vec<ToldAlert>,
+    code: KnownCode,
+}
+
+impl Known {
+    /// The first that is open, if one is.
+    fn first(&self) -> Option<&ToldAlert> {
+        let open = self.alerts.iter().find(|alert| alert.status == AlertStatus::Active);
+        open.or_else(|| self.alerts.first())
+    }
+}
 
 /// In whose name an answer is sent: of the alert that it is about.
 fn answered_by(told: &[Known], answer: &ReplyText) -> Option<(hub_domain::OrgId, uuid::Uuid)> {
@@ -44,33 +56,44 @@ fn answered_by(told: &[Known], answer: &ReplyText) -> Option<(hub_domain::OrgId,
     else {
         return None;
     };
-    let (row, _) = &told.iter().find(|(_, known)| known.code == *code)?.0;
-    Some((row.org, row.contact))
+    let known = told.iter().find(|known| known.code.code == *code)?;
+    Some((known.row.org, known.row.contact))
 }
 
 async fn told(hub: &Hub, phone: &str) -> Result<Vec<Known>, ApiError> {
     let mut told = Vec::new();
     for row in hub.store.reply_codes(phone).await? {
-        let alerts = hub.store.told_alerts(row.org, &[row.alert]).await?;
+        let alerts = hub.store.told_alerts(row.org, &row.alerts).await?;
         let code = u16::try_from(row.code).ok().and_then(ShortCode::new);
-        let Some((alert, code)) = alerts.into_iter().next().zip(code) else { continue };
-        let known =
-            KnownCode { code, alert: row.alert, unit: alert.unit.clone(), state: state_of(&alert) };
-        told.push(((row, alert), known));
+        let Some((first, code)) = alerts.first().zip(code) else { continue };
+        let code = KnownCode {
+            code,
+            alert: first.id,
+            unit: first.unit.clone(),
+            others: alerts.len() - 1,
+            state: state_of(&alerts),
+        };
+        told.push(Known { row, alerts, code });
     }
     Ok(told)
 }
 
-fn state_of(alert: &ToldAlert) -> CodeState {
-    let by = alert.acknowledged_by.clone();
-    match (alert.status, alert.resolved_at) {
-        (AlertStatus::Active, _) => CodeState::Open,
-        (AlertStatus::Acknowledged, _) => {
-            CodeState::Acknowledged { by, at: alert.acknowledged_at.unwrap_or(alert.opened_at) }
-        }
-        (AlertStatus::Resolved, at) => {
-            CodeState::Resolved { at: at.unwrap_or(alert.opened_at), acknowledged_by: by }
-        }
+/// Open as long as one is; acknowledged as long as one is not over, by whoever did so last.
+fn state_of(alerts: &[ToldAlert]) -> CodeState {
+    if alerts.iter().any(|alert| alert.status == AlertStatus::Active) {
+        return CodeState::Open;
+    }
+    let seen = alerts.iter().filter(|alert| alert.status == AlertStatus::Acknowledged);
+    if let Some(last) = seen.max_by_key(|alert| alert.acknowledged_at) {
+        let at = last.acknowledged_at.unwrap_or(last.opened_at);
+        return CodeState::Acknowledged { by: last.acknowledged_by.clone(), at };
+    }
+    match alerts.iter().max_by_key(|alert| alert.resolved_at) {
+        None => CodeState::Open, // nothing is known of it, and nothing is claimed
+        Some(last) => CodeState::Resolved {
+            at: last.resolved_at.unwrap_or(last.opened_at),
+            acknowledged_by: last.acknowledged_by.clone(),
+        },
     }
 }
 
@@ -99,65 +122,73 @@ async fn act(
     })
 }
 
-fn find<'a>(told: &'a [Known], known: &KnownCode) -> Option<&'a (ReplyCode, ToldAlert)> {
-    told.iter().find(|(_, it)| it.alert == known.alert).map(|(row, _)| row)
+fn find<'a>(told: &'a [Known], code: &KnownCode) -> Option<&'a Known> {
+    told.iter().find(|it| it.code.code == code.code && it.code.alert == code.alert)
 }
 
+/// Acknowledges every alert of a number that is open.
 async fn acknowledge(
     hub: &Hub,
     told: &[Known],
-    known: KnownCode,
+    code: KnownCode,
     at: Timestamp,
 ) -> Result<(&'static str, Option<ReplyText>), ApiError> {
-    let Some((row, alert)) = find(told, &known) else { return Ok(("gone", None)) };
+    let Some(known) = find(told, &code) else { return Ok(("gone", None)) };
+    let row = &known.row;
     let by = hub.store.contact(row.org, row.contact).await?;
     let user: Option<UserId> = by.as_ref().and_then(|contact| contact.user);
     let name = by.map_or_else(|| "somebody".to_owned(), |contact| contact.name);
-    let said =
-        Said { note: Some(format!("by SMS, {name}")), reason: None, contact: Some(row.contact) };
-    match hub.units.acknowledge(alert.unit_id, row.alert, user, said).await {
-        Ok(()) => {
-            let (code, unit) = (known.code, known.unit);
-            Ok(("acknowledged", Some(ReplyText::Acknowledged { code, unit })))
+    let mut is_any = false;
+    for alert in known.alerts.iter().filter(|alert| alert.status == AlertStatus::Active) {
+        let note = Some(format!("by SMS, {name}"));
+        let said = Said { note, reason: None, contact: Some(row.contact) };
+        match hub.units.acknowledge(alert.unit_id, alert.id, user, said).await {
+            Ok(()) => is_any = true,
+            Err(AlertAskError::Refused(
+                Refusal::AlreadyAcknowledged | Refusal::AlreadyResolved | Refusal::ConditionActive,
+            )) => {}
+            Err(error) => return Err(error.into()),
         }
-        Err(AlertAskError::Refused(
-            Refusal::AlreadyAcknowledged | Refusal::AlreadyResolved | Refusal::ConditionActive,
-        )) => {
-            let now = hub.store.told_alerts(row.org, &[row.alert]).await?;
-            let state = now.first().map_or(known.state.clone(), state_of);
-            let answer = hub_messaging::sms::Answer::TooLate(KnownCode { state, ..known });
-            let view = view(told.first());
-            Ok(("too late", Some(ReplyText::Said { answer, at, view })))
-        }
-        Err(error) => Err(error.into()),
     }
+    if is_any {
+        let KnownCode { code, unit, others, .. } = code;
+        return Ok(("acknowledged", Some(ReplyText::Acknowledged { code, unit, others })));
+    }
+    let now = hub.store.told_alerts(row.org, &row.alerts).await?;
+    let answer = hub_messaging::sms::Answer::TooLate(KnownCode { state: state_of(&now), ..code });
+    let view = view(told.first());
+    Ok(("too late", Some(ReplyText::Said { answer, at, view })))
 }
 
+/// Snoozes every alert of a number that is not over.
 async fn snooze(
     hub: &Hub,
     told: &[Known],
-    known: KnownCode,
+    code: KnownCode,
     at: Timestamp,
 ) -> Result<(&'static str, Option<ReplyText>), ApiError> {
-    let Some((row, _)) = find(told, &known) else { return Ok(("gone", None)) };
-    let Some(alert) = hub.store.alert(row.org, row.alert).await? else {
-        return Ok(("gone", None));
-    };
+    let Some(known) = find(told, &code) else { return Ok(("gone", None)) };
+    let row = &known.row;
     let contact = hub.store.contact(row.org, row.contact).await?;
     let actor = contact.and_then(|contact| contact.user).map_or(Actor::Hub, Actor::User);
     let until = at.plus_secs(SNOOZE_MINUTES * 60);
     let reason = "answered by SMS";
-    let by = By::from(actor).because(Some(reason.to_owned()));
-    hub.store.snooze_alert(&alert, until, reason, by).await?;
-    let (code, unit, view) = (known.code, known.unit, view(told.first()));
-    Ok(("snoozed", Some(ReplyText::Snoozed { code, unit, until, at, view })))
+    for told in known.alerts.iter().filter(|alert| alert.status != AlertStatus::Resolved) {
+        let Some(alert) = hub.store.alert(row.org, told.id).await? else { continue };
+        let by = By::from(actor).because(Some(reason.to_owned()));
+        hub.store.snooze_alert(&alert, until, reason, by).await?;
+    }
+    let (view, KnownCode { code, unit, others, .. }) = (view(told.first()), code);
+    Ok(("snoozed", Some(ReplyText::Snoozed { code, unit, others, until, at, view })))
 }
 
-fn explain(told: &[Known], known: &KnownCode, at: Timestamp) -> Option<ReplyText> {
-    let (_, alert) = find(told, known)?;
+fn explain(told: &[Known], code: &KnownCode, at: Timestamp) -> Option<ReplyText> {
+    let known = find(told, code)?;
+    let alert = known.first()?;
     Some(ReplyText::Explained {
-        code: known.code,
+        code: code.code,
         unit: alert.unit.clone(),
+        others: code.others,
         site: alert.site.clone(),
         kind: alert.kind,
         temperature: alert.peak.or(alert.temperature),
@@ -170,7 +201,7 @@ fn explain(told: &[Known], known: &KnownCode, at: Timestamp) -> Option<ReplyText
 
 /// Times are those of the site.
 fn view(known: Option<&Known>) -> View {
-    let zone = known.and_then(|((_, alert), _)| alert.zone.name().parse().ok()).unwrap_or_default();
+    let zone = known.and_then(|known| known.first()?.zone.name().parse().ok()).unwrap_or_default();
     View { scale: Scale::Celsius, zone }
 }
 

@@ -25,7 +25,9 @@ pub struct KnownCode {
     pub alert: AlertId,
     /// What its unit is called.
     pub unit: String,
-    /// Where it stands.
+    /// Of a message of several alerts, of how many other units it was.
+    pub others: usize,
+    /// Where it stands. Several are open as long as one of them is.
     pub state: CodeState,
 }
 
@@ -183,7 +185,7 @@ mod tests {
             };
             let code = ShortCode::new(code.parse().unwrap()).unwrap();
             let alert = AlertId(uuid::Uuid::from_u128(index as u128));
-            KnownCode { code, alert, unit: format!("unit {index}"), state }
+            KnownCode { code, alert, unit: format!("unit {index}"), others: 0, state }
         };
         text.split(';').filter(|it| !it.trim().is_empty()).enumerate().map(one).collect()
     }

@@ -17,6 +17,8 @@ pub enum ReplyText {
         code: ShortCode,
         /// What its unit is called.
         unit: String,
+        /// Of how many other units the message was.
+        others: usize,
     },
     /// The alert is snoozed.
     Snoozed {
@@ -24,6 +26,8 @@ pub enum ReplyText {
         code: ShortCode,
         /// What its unit is called.
         unit: String,
+        /// Of how many other units the message was.
+        others: usize,
         /// Until when.
         until: Timestamp,
         /// When this is written.
@@ -37,6 +41,8 @@ pub enum ReplyText {
         code: ShortCode,
         /// What its unit is called.
         unit: String,
+        /// Of how many other units the message was.
+        others: usize,
         /// Its site.
         site: String,
         /// What it is about.
@@ -85,18 +91,21 @@ impl ReplyText {
 
     pub(super) fn values(&self, room: Room) -> Value {
         match self {
-            Self::Acknowledged { code, unit } => {
-                context! { what => "acknowledged", code => code.number(), unit => room.name(unit) }
-            }
-            Self::Snoozed { code, unit, until, at, view } => context! {
+            Self::Acknowledged { code, unit, others } => context! {
+                what => "acknowledged",
+                code => code.number(),
+                unit => named(unit, *others, room),
+            },
+            Self::Snoozed { code, unit, others, until, at, view } => context! {
                 what => "snoozed",
                 code => code.number(),
-                unit => room.name(unit),
+                unit => named(unit, *others, room),
                 until => view.time(*until, *at),
             },
             Self::Explained {
                 code,
                 unit,
+                others,
                 site,
                 kind,
                 temperature,
@@ -107,7 +116,7 @@ impl ReplyText {
             } => context! {
                 what => "explained",
                 code => code.number(),
-                unit => room.name(unit),
+                unit => named(unit, *others, room),
                 site => room.name(site),
                 kind => kind.name(),
                 temperature => shown(*temperature, *view, room),
@@ -134,9 +143,15 @@ fn said(answer: &Answer, at: Timestamp, view: View, room: Room) -> Value {
     }
 }
 
+/// A unit, and how many others there are: `Freezer 2 +6`.
+fn named(unit: &str, others: usize, room: Room) -> String {
+    let name = room.name(unit);
+    if others == 0 { name } else { format!("{name} +{others}") }
+}
+
 /// Open alerts by number and name, as many as there is room for.
 fn open(codes: &[KnownCode], room: Room) -> Value {
-    let name = |it: &KnownCode| format!("{} {}", it.code, room.name(&it.unit));
+    let name = |it: &KnownCode| format!("{} {}", it.code, named(&it.unit, it.others, room));
     context! {
         open => codes.iter().take(room.listed).map(name).collect::<Vec<_>>(),
         more => codes.len().saturating_sub(room.listed),
@@ -155,7 +170,7 @@ fn too_late(known: &KnownCode, now: Timestamp, view: View, room: Room) -> Value 
     context! {
         what => what,
         code => known.code.number(),
-        unit => room.name(&known.unit),
+        unit => named(&known.unit, known.others, room),
         by => room.maybe(by.as_ref()),
         at => view.time(*at, now),
     }

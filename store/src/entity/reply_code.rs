@@ -13,6 +13,7 @@ pub(crate) struct Model {
     pub(crate) alert_id: Uuid,
     pub(crate) contact_id: Uuid,
     pub(crate) made_at: i64,
+    pub(crate) carrier_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -18,7 +18,7 @@ use super::{
     due::look_again,
     pointless::pointless,
     receipts::{failed, opted_out},
-    reply_codes,
+    reply_codes::{self, Answerable},
     save::{MOST_ATTEMPTS, job_of, queue_of},
 };
 use crate::{
@@ -69,7 +69,7 @@ pub struct Delivery {
     pub address: String,
     /// Whether they may have got it already.
     pub possible_duplicate: bool,
-    /// The number by which they answer, of an SMS about an alert that is open.
+    /// The number by which they answer, of an SMS about alerts that are open.
     pub code: Option<i64>,
     /// The number by which a phone is shown to be theirs.
     pub phone_code: Option<String>,
@@ -296,9 +296,14 @@ async fn delivery(
     let channel = known("channel", &row.channel, Channel::parse)?;
     let stage = known("stage", &row.stage, Stage::parse)?;
     let (name, address) = whereto(change, row, channel).await?;
-    let code = match (channel, stage, row.alert_id, row.contact_id) {
-        (Channel::Sms, Stage::Due { .. }, Some(alert), Some(contact)) => {
-            Some(reply_codes::take(change, row.org_id, &address, alert, contact, now).await?)
+    let answerable = match (channel, stage, row.alert_id) {
+        (Channel::Sms, Stage::Due { .. }, Some(alert)) => Some(Answerable::Alert(alert)),
+        (Channel::Sms, Stage::Group | Stage::Outage, None) => Some(Answerable::Carrier(row.id)),
+        _ => None,
+    };
+    let code = match (answerable, row.contact_id) {
+        (Some(what), Some(contact)) => {
+            reply_codes::take(change, row.org_id, &address, what, contact, now).await?
         }
         _ => None,
     };

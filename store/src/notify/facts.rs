@@ -1,9 +1,10 @@
 //! What a message says of its alerts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use hub_domain::{
-    AlertId, AlertKind, AlertStatus, MilliCelsius, OrgId, Severity, Timestamp, UnitId, zone::Zone,
+    AlertId, AlertKind, AlertStatus, MilliCelsius, OrgId, Severity, SiteId, Timestamp, UnitId,
+    zone::Zone,
 };
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
@@ -11,7 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::ledger::people as people_of;
+use super::ledger::members;
 use crate::{
     Store, StoreError,
     entity::{alert, known, notification_intent, organization, site, unit},
@@ -35,6 +36,8 @@ pub struct ToldAlert {
     pub unit_id: UnitId,
     /// The unit's name.
     pub unit: String,
+    /// Its site.
+    pub site_id: SiteId,
     /// The site's name.
     pub site: String,
     /// The site's clocks.
@@ -60,8 +63,8 @@ pub struct ToldAlert {
 pub struct Facts {
     /// The organization's name.
     pub organization: String,
-    /// How many units the site of the first of its alerts has.
-    pub units_of_site: usize,
+    /// How many units the sites of its alerts have.
+    pub units_there: usize,
     /// Its alert, or those of a message of several, oldest first.
     pub alerts: Vec<ToldAlert>,
 }
@@ -105,11 +108,8 @@ impl Sql {
             its.all(&asked).await?.into_iter().filter_map(|row| row.alert_id).collect();
         let alerts = told(&asked, org, &ids).await?;
         let organization = name.ok_or(StoreError::NotFound)?.name;
-        let units_of_site = match ids.first() {
-            Some(first) => units_beside(&asked, org, *first).await?,
-            None => 0,
-        };
-        Ok(Facts { organization, units_of_site, alerts })
+        let units_there = units_at(&asked, org, alerts.iter().map(|alert| alert.site_id)).await?;
+        Ok(Facts { organization, units_there, alerts })
     }
 
     pub(crate) async fn told_alerts(
@@ -121,19 +121,18 @@ impl Sql {
     }
 }
 
-/// How many units the site of an alert has.
-async fn units_beside(
+/// How many units some sites have.
+async fn units_at(
     asked: &DatabaseTransaction,
     org: OrgId,
-    alert: Uuid,
+    sites: impl Iterator<Item = SiteId>,
 ) -> Result<usize, StoreError> {
-    let its = alert::Entity::find_by_id(alert).filter(within(alert::Column::OrgId, org));
-    let Some(its) = its.one(asked).await? else { return Ok(0) };
-    let beside = unit::Entity::find()
+    let sites: BTreeSet<Uuid> = sites.map(|site| site.0).collect();
+    let there = unit::Entity::find()
         .filter(within(unit::Column::OrgId, org))
-        .filter(unit::Column::SiteId.eq(its.site_id))
+        .filter(unit::Column::SiteId.is_in(sites))
         .filter(unit::Column::DeletedAt.is_null());
-    Ok(usize::try_from(beside.count(asked).await?).unwrap_or(usize::MAX))
+    Ok(usize::try_from(there.count(asked).await?).unwrap_or(usize::MAX))
 }
 
 async fn told(
@@ -157,7 +156,7 @@ async fn told(
     let units: HashMap<Uuid, String> =
         units.all(asked).await?.into_iter().map(|row| (row.id, row.name)).collect();
     let people = rows.iter().filter_map(|row| row.acknowledged_by);
-    let people = people_of(asked, people).await?;
+    let people = members(asked, people).await?;
     rows.iter().map(|row| alert_of(row, &sites, &units, &people)).collect()
 }
 
@@ -175,6 +174,7 @@ fn alert_of(
         status: known("status", &row.status, AlertStatus::parse)?,
         unit_id: UnitId(row.unit_id),
         unit: units.get(&row.unit_id).cloned().ok_or(StoreError::NotFound)?,
+        site_id: SiteId(row.site_id),
         site: site.name.clone(),
         zone: known("timezone", &site.timezone, Zone::parse)?,
         opened_at: Timestamp::from_millis(row.opened_at),

@@ -1,6 +1,7 @@
-//! The numbers by which phones answer: one for each open alert and phone, of two digits as long as there are enough.
+//! The numbers by which phones answer: one for each open alert or message of several and phone, of two digits as long as
+//! there are enough.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use hub_domain::{AlertId, OrgId, Timestamp};
 use sea_orm::{
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
-    entity::{alert, contact, insertable, reply_code},
+    entity::{alert, contact, insertable, notification_intent, reply_code},
     open::ask_database,
     sql::Sql,
 };
@@ -25,17 +26,17 @@ const LAST: i64 = 99;
 const KEPT_MILLIS: i64 = 24 * 3_600_000;
 
 /// What a phone may answer to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyCode {
     /// The number.
     pub code: i64,
     /// Whose alert.
     pub org: OrgId,
-    /// Which.
-    pub alert: AlertId,
+    /// Which; of a message of several all that it carries.
+    pub alerts: Vec<AlertId>,
     /// Who was told.
     pub contact: Uuid,
-    /// Whether it is over.
+    /// Whether all of them are over.
     pub is_over: bool,
     /// When it was told first.
     pub made_at: Timestamp,
@@ -54,10 +55,10 @@ impl Store {
 impl Sql {
     pub(crate) async fn reply_codes(&self, phone: &str) -> Result<Vec<ReplyCode>, StoreError> {
         let known = known(&self.db, phone).await?;
-        let record = |(row, is_over): (reply_code::Model, bool)| ReplyCode {
+        let record = |Known { row, alerts, is_over }| ReplyCode {
             code: row.code,
             org: OrgId(row.org_id),
-            alert: AlertId(row.alert_id),
+            alerts,
             contact: row.contact_id,
             is_over,
             made_at: Timestamp::from_millis(row.made_at),
@@ -66,37 +67,79 @@ impl Sql {
     }
 }
 
-/// The numbers of a phone, the latest first, and whether their alerts are over.
-async fn known(
-    db: &impl ConnectionTrait,
-    phone: &str,
-) -> Result<Vec<(reply_code::Model, bool)>, StoreError> {
+/// A number and what it is for.
+struct Known {
+    row: reply_code::Model,
+    alerts: Vec<AlertId>,
+    is_over: bool,
+}
+
+/// The numbers of a phone, the latest first.
+async fn known(db: &impl ConnectionTrait, phone: &str) -> Result<Vec<Known>, StoreError> {
     use reply_code::{Column, Entity};
     let its = Entity::find().filter(Column::Phone.eq(phone)).order_by_desc(Column::MadeAt);
     let rows = its.all(db).await?;
-    let alerts = rows.iter().map(|row| row.alert_id);
-    let open = alert::Entity::find()
-        .filter(alert::Column::Id.is_in(alerts))
-        .filter(alert::Column::ResolvedAt.is_null());
-    let open: BTreeSet<Uuid> = open.all(db).await?.into_iter().map(|row| row.id).collect();
-    Ok(rows
+    let mut carried = carried(db, rows.iter().filter_map(|row| row.carrier_id)).await?;
+    let mut alerts_of = |row: &reply_code::Model| match row.carrier_id {
+        None => vec![AlertId(row.alert_id)],
+        Some(carrier) => carried.remove(&carrier).unwrap_or_default(),
+    };
+    let known: Vec<(reply_code::Model, Vec<AlertId>)> = rows
         .into_iter()
         .map(|row| {
-            let is_over = !open.contains(&row.alert_id);
-            (row, is_over)
+            let alerts = alerts_of(&row);
+            (row, alerts)
         })
-        .collect())
+        .collect();
+    let wanted = known.iter().flat_map(|(_, alerts)| alerts.iter().map(|alert| alert.0));
+    let open = alert::Entity::find()
+        .filter(alert::Column::Id.is_in(wanted))
+        .filter(alert::Column::ResolvedAt.is_null());
+    let open: BTreeSet<Uuid> = open.all(db).await?.into_iter().map(|row| row.id).collect();
+    let record = |(row, alerts): (reply_code::Model, Vec<AlertId>)| {
+        let is_over = !alerts.iter().any(|alert| open.contains(&alert.0));
+        Known { row, alerts, is_over }
+    };
+    Ok(known.into_iter().map(record).collect())
 }
 
-/// The number of an alert for a phone: the one that it has, or the next that is free.
+/// The alerts that messages of several carry.
+async fn carried(
+    db: &impl ConnectionTrait,
+    carriers: impl Iterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Vec<AlertId>>, StoreError> {
+    use notification_intent::{Column, Entity};
+    let lines = Entity::find()
+        .filter(Column::SupersededBy.is_in(carriers))
+        .order_by_asc(Column::PlannedAt)
+        .order_by_asc(Column::Id);
+    let mut carried: HashMap<Uuid, Vec<AlertId>> = HashMap::new();
+    for row in lines.all(db).await? {
+        if let (Some(by), Some(alert)) = (row.superseded_by, row.alert_id) {
+            carried.entry(by).or_default().push(AlertId(alert));
+        }
+    }
+    Ok(carried)
+}
+
+/// What a number is for.
+pub(crate) enum Answerable {
+    /// An alert.
+    Alert(Uuid),
+    /// All that a message of several carries, by its line.
+    Carrier(Uuid),
+}
+
+/// The number of an alert, or of what a message carries, for a phone: the one that it has, or the next that is free. `None`
+/// for a message that carries nothing any more.
 pub(crate) async fn take(
     change: &DatabaseTransaction,
     org: Uuid,
     phone: &str,
-    alert: Uuid,
+    what: Answerable,
     contact: Uuid,
     now: Timestamp,
-) -> Result<i64, StoreError> {
+) -> Result<Option<i64>, StoreError> {
     use reply_code::{Column, Entity, Model};
     // two messages to one phone at once take their numbers one after the other
     let owners = contact::Entity::find()
@@ -105,13 +148,26 @@ pub(crate) async fn take(
         .lock_exclusive();
     owners.all(change).await?;
     let known = known(change, phone).await?;
-    if let Some((row, _)) = known.iter().find(|(row, _)| row.alert_id == alert) {
-        return Ok(row.code);
+    let (alert, carrier) = match what {
+        Answerable::Alert(alert) => (Some(alert), None),
+        Answerable::Carrier(carrier) => {
+            let members = carried(change, std::iter::once(carrier)).await?;
+            let first = members.get(&carrier).and_then(|alerts| alerts.first());
+            (first.map(|alert| alert.0), Some(carrier))
+        }
+    };
+    let Some(alert) = alert else { return Ok(None) };
+    let is_it = |known: &&Known| match carrier {
+        Some(_) => known.row.carrier_id == carrier,
+        None => known.row.carrier_id.is_none() && known.row.alert_id == alert,
+    };
+    if let Some(known) = known.iter().find(is_it) {
+        return Ok(Some(known.row.code));
     }
     let is_held =
-        |(row, is_over): &&(Model, bool)| !*is_over || row.made_at > now.as_millis() - KEPT_MILLIS;
-    let held: BTreeSet<i64> = known.iter().filter(is_held).map(|(row, _)| row.code).collect();
-    let latest = known.first().map_or(FIRST - 1, |(row, _)| row.code);
+        |known: &&Known| !known.is_over || known.row.made_at > now.as_millis() - KEPT_MILLIS;
+    let held: BTreeSet<i64> = known.iter().filter(is_held).map(|known| known.row.code).collect();
+    let latest = known.first().map_or(FIRST - 1, |known| known.row.code);
     let code = next_free(&held, latest);
     Entity::delete_many()
         .filter(Column::Phone.eq(phone))
@@ -125,9 +181,10 @@ pub(crate) async fn take(
         alert_id: alert,
         contact_id: contact,
         made_at: now.as_millis(),
+        carrier_id: carrier,
     };
     Entity::insert(insertable(row)).exec_without_returning(change).await?;
-    Ok(code)
+    Ok(Some(code))
 }
 
 /// The next number after the latest that nobody holds; past two digits only where all of those are held.

@@ -234,17 +234,27 @@ pub(super) fn replies(name: &str) -> Vec<ReplyText> {
         code,
         alert: AlertId(uuid::Uuid::from_u128(1)),
         unit: name.into(),
+        others: 0,
         state,
     };
     let open = || vec![known(CodeState::Open)];
     let said = |answer| ReplyText::Said { answer, at, view };
     let by = || Some(name.to_owned());
     vec![
-        ReplyText::Acknowledged { code, unit: name.into() },
-        ReplyText::Snoozed { code, unit: name.into(), until: at.plus_secs(1800), at, view },
+        ReplyText::Acknowledged { code, unit: name.into(), others: 0 },
+        ReplyText::Acknowledged { code, unit: name.into(), others: 999 },
+        ReplyText::Snoozed {
+            code,
+            unit: name.into(),
+            others: 0,
+            until: at.plus_secs(1800),
+            at,
+            view,
+        },
         ReplyText::Explained {
             code,
             unit: name.into(),
+            others: 0,
             site: "Main Street".into(),
             kind: AlertKind::TemperatureHigh,
             temperature: Some(MilliCelsius(9_100)),

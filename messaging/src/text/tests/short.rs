@@ -134,6 +134,7 @@ fn an_answer_lists_no_more_than_one_segment_holds() {
         code: ShortCode::new(number).unwrap(),
         alert: AlertId(uuid::Uuid::from_u128(1)),
         unit: "Walk-in cooler".into(),
+        others: 0,
         state: CodeState::Open,
     };
     let answer = Answer::WhichOne((1..300).map(known).collect());
