@@ -170,17 +170,24 @@ impl From<AttemptRecord> for AttemptOut {
     }
 }
 
-impl From<LedgerLine> for LedgerLineOut {
-    fn from(line: LedgerLine) -> Self {
-        let (kind, id) = match line.person {
+impl RecipientOut {
+    /// Somebody of that name.
+    pub fn of(person: PersonId, name: Option<String>) -> Self {
+        let (kind, id) = match person {
             PersonId::Contact(id) => ("contact", id.to_string()),
             PersonId::User(user) => ("user", user.to_string()),
         };
+        Self { kind, id, name }
+    }
+}
+
+impl From<LedgerLine> for LedgerLineOut {
+    fn from(line: LedgerLine) -> Self {
         Self {
             id: line.id.to_string(),
             alert_id: line.alert.map(|alert| alert.to_string()),
             stage: line.stage,
-            recipient: RecipientOut { kind, id, name: line.name },
+            recipient: RecipientOut::of(line.person, line.name),
             channel: line.channel.name(),
             policy_id: line.policy.map(|policy| policy.to_string()),
             state: line.state.name(),

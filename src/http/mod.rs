@@ -61,6 +61,7 @@ pub mod presets;
 pub mod proxies;
 pub mod queues;
 pub mod readings;
+pub mod recipients;
 pub mod recorded;
 pub mod relations;
 pub mod rule_layers;
@@ -177,6 +178,7 @@ fn tree() -> OpenApiRouter<Hub> {
         .merge(contacts::routes())
         .merge(phones::routes())
         .merge(ledger::routes())
+        .merge(recipients::routes())
         .merge(policies::routes())
         .merge(audit::routes())
         .merge(billing::routes())

@@ -6,7 +6,7 @@
 use hub_domain::{
     AlertEventKind, AlertKind, AlertStatus, DoorState, LinkState, ManualLogState, Preset,
     RuleField, RuleLayer, Severity, Status,
-    notify::{Channel, IntentState},
+    notify::{Channel, IntentState, Standing},
     rule::Measure,
 };
 use hub_store::records::{InvitationState, Role, WindowKind};
@@ -307,6 +307,8 @@ tables! {
     manual_log ManualLogState;
     /// Where a line of the ledger stands.
     intent_state IntentState;
+    /// How somebody stands with an alert.
+    standing Standing;
     /// A way of telling somebody.
     channel Channel;
     /// What a member may do.

@@ -1,6 +1,6 @@
 //! Where the contracts and datasets lie that tests are judged by.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The folder of contracts and datasets: beside the workspace, not in it.
 const FOLDER: &str = "../shared";

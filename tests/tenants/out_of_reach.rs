@@ -32,8 +32,7 @@ pub(crate) const OUT_OF_REACH: &[(&str, &[&str])] = &[
             "notify/facts::told#1",
             "notify/facts::told#2",
             "notify/facts::told#3",
-            "notify/facts::units_beside#1",
-            "notify/facts::units_beside#2",
+            "notify/facts::units_at#1",
             "notify/phones::answer_phone#1",
             "notify/phones::set_opted_out#1",
             "notify/save::are_unmoved#1",
@@ -76,7 +75,7 @@ pub(crate) const OUT_OF_REACH: &[(&str, &[&str])] = &[
         "the interface asks for it within the organization before the store does so once more",
         &[
             "notify/ledger::attempts#1",
-            "notify/ledger::names#1",
+            "notify/ledger::names_of#1",
             "notify/ledger::wanted#1",
             "policies::reaches#1",
             "rule_edits::is_there#1",

@@ -351,6 +351,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
     Sample::of("listNotifications").query(&[("userId", "$owner")]),
     Sample::of("listNotifications").query(&[("alertId", "$alert")]),
     Sample::of("getNotificationBalance"),
+    Sample::of("listAlertRecipients").path(&["alert"]),
     Sample::of("listNotificationPolicies"),
     Sample::of("listNotificationPolicies").query(&[("scope", "unit"), ("scopeId", "$unit")]),
     Sample::of("createNotificationPolicy").body(

@@ -15,10 +15,11 @@ use uuid::Uuid;
 use crate::{
     Store, StoreError,
     entity::{alert_plan, contact, delivery_attempt, known, notification_intent, user},
+    moments,
     open::ask_database,
     records::{Page, PageQuery},
     scope::within,
-    sql::{self, Order, Sql},
+    sql::{self, Sql},
 };
 
 /// Which lines are wanted. Fields left out do not narrow.
@@ -158,12 +159,12 @@ impl Sql {
     ) -> Result<Page<LedgerLine>, StoreError> {
         use notification_intent::{Column, Entity, Model};
         let asked = self.of(org).await?;
-        let wanted = wanted(&asked, org, filter).await?;
-        let query = Entity::find().filter(wanted);
-        let mut page: Page<LedgerLine> =
-            sql::page(&asked, query, Column::Id, Order::Down, |row: &Model| row.id, page).await?;
+        let query = Entity::find().filter(wanted(&asked, org, filter).await?);
+        let key = |row: &Model| (row.planned_at, row.id);
+        let rows = moments::page(&asked, query, (Column::PlannedAt, Column::Id), key, page).await?;
+        let mut page: Page<LedgerLine> = sql::records(rows)?;
         let mut attempts = attempts(&asked, org, &page.items).await?;
-        let names = names(&asked, org, &page.items).await?;
+        let names = names_of(&asked, org, page.items.iter().map(|line| line.person)).await?;
         for line in &mut page.items {
             line.name = names.get(&line.person).cloned();
             line.attempts = attempts.remove(&line.id).unwrap_or_default();
@@ -204,7 +205,7 @@ impl Sql {
     }
 }
 
-async fn wanted(
+pub(super) async fn wanted(
     asked: &DatabaseTransaction,
     org: OrgId,
     filter: &LineFilter,
@@ -260,29 +261,32 @@ async fn attempts(
     Ok(attempts)
 }
 
-async fn names(
+/// What people are called.
+pub(super) async fn names_of(
     asked: &DatabaseTransaction,
     org: OrgId,
-    lines: &[LedgerLine],
+    people: impl Iterator<Item = PersonId>,
 ) -> Result<HashMap<PersonId, String>, StoreError> {
+    let (mut contacts, mut users) = (Vec::new(), Vec::new());
+    for person in people {
+        match person {
+            PersonId::Contact(id) => contacts.push(id),
+            PersonId::User(UserId(id)) => users.push(id),
+        }
+    }
     let contacts = contact::Entity::find()
         .filter(within(contact::Column::OrgId, org))
-        .filter(contact::Column::Id.is_in(lines.iter().filter_map(|line| contact_of(line.person))));
+        .filter(contact::Column::Id.is_in(contacts));
     let contacts = contacts.all(asked).await?;
     let mut names: HashMap<PersonId, String> =
         contacts.into_iter().map(|row| (PersonId::Contact(row.id), row.name)).collect();
-    let users = lines.iter().filter_map(|line| user_of(line.person));
-    names.extend(
-        people(asked, users)
-            .await?
-            .into_iter()
-            .map(|(id, name)| (PersonId::User(UserId(id)), name)),
-    );
+    let users = members(asked, users.into_iter()).await?.into_iter();
+    names.extend(users.map(|(id, name)| (PersonId::User(UserId(id)), name)));
     Ok(names)
 }
 
 /// The names of those of `users` who are members.
-pub(super) async fn people(
+pub(super) async fn members(
     asked: &DatabaseTransaction,
     users: impl Iterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, String>, StoreError> {
@@ -320,19 +324,5 @@ impl TryFrom<notification_intent::Model> for LedgerLine {
             settled_at: at(row.settled_at),
             attempts: Vec::new(),
         })
-    }
-}
-
-const fn contact_of(person: PersonId) -> Option<Uuid> {
-    match person {
-        PersonId::Contact(id) => Some(id),
-        PersonId::User(_) => None,
-    }
-}
-
-const fn user_of(person: PersonId) -> Option<Uuid> {
-    match person {
-        PersonId::User(UserId(id)) => Some(id),
-        PersonId::Contact(_) => None,
     }
 }
