@@ -12,6 +12,7 @@ use crate::{
     By, Store, StoreError,
     entity::{contact, membership},
     kept::{hold, make_in, mark, write},
+    notify::look_again_at_all,
     open::ask_database,
     policies,
     records::{AuditEntry, Channel, Contact, Edition, Life, Page, PageQuery},
@@ -252,7 +253,9 @@ impl Sql {
         if edit.email.as_ref() != &held.email {
             edit.email_opted_out_at = Set(None);
         }
+        let at = entry.at;
         let after = write::<contact::Entity>(&change, &held, edit, entry, "id").await?;
+        look_again_at_all(&change, org, at).await?;
         change.commit().await?;
         after.try_into()
     }

@@ -15,6 +15,7 @@ use crate::{
     entity::{self, known, membership, user},
     invitations,
     kept::written,
+    notify::look_again_at_all,
     open::ask_database,
     organizations::held,
     records::{AuditEntry, Life, Member, Page, PageQuery, Role},
@@ -150,6 +151,7 @@ impl Sql {
         if role < was {
             invitations::revoke_of(&change, org, user, Some(Standing(role)), revoked).await?;
         }
+        look_again_at_all(&change, org, entry.at).await?;
         change.commit().await?;
         self.member(org, user).await?.ok_or(StoreError::NotFound)
     }
@@ -175,6 +177,7 @@ impl Sql {
         entry.before = Some(written(&before)?);
         sql::audit(&change, &entry).await?;
         invitations::revoke_of(&change, org, user, None, revoked).await?;
+        look_again_at_all(&change, org, entry.at).await?;
         Ok(change.commit().await?)
     }
 }

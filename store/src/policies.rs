@@ -15,6 +15,7 @@ use crate::{
     By, RuleFilter, RuleScope, Store, StoreError,
     entity::{contact, notification_policy},
     kept::{hold, make_in, mark, write},
+    notify::look_again_at_all,
     open::ask_database,
     plans,
     records::{
@@ -104,7 +105,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (action, kind) = ("notification_policy.deleted", "notification_policy");
         let entry = self.entry(org, by, action, kind, id, &json!({}));
-        ask_database!(self, discard::<notification_policy::Entity>(org, id, None, entry))
+        ask_database!(self, delete_policy(org, id, entry))
     }
 
     /// Brings a policy back.
@@ -163,7 +164,9 @@ impl Sql {
             return Err(StoreError::NotFound);
         }
         let row = notification_policy::Model::try_from(policy)?;
+        let at = entry.at;
         make_in::<notification_policy::Entity>(&change, row, "id", entry).await?;
+        look_again_at_all(&change, policy.org, at).await?;
         Ok(change.commit().await?)
     }
 
@@ -207,14 +210,30 @@ impl Sql {
         if !reaches(&change, org, &plan).await? {
             return Err(StoreError::Incomplete("its contacts"));
         }
+        let at = entry.at;
         let edit = notification_policy::ActiveModel {
             name: Set(name.to_owned()),
             plan: Set(plans::encode(&plan)?),
             ..Default::default()
         };
         let after = write::<notification_policy::Entity>(&change, &held, edit, entry, "id").await?;
+        look_again_at_all(&change, org, at).await?;
         change.commit().await?;
         after.try_into()
+    }
+
+    pub(crate) async fn delete_policy(
+        &self,
+        org: OrgId,
+        id: Uuid,
+        entry: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let (change, at) = (self.begin_of(org).await?, entry.at);
+        let held =
+            hold::<notification_policy::Entity>(&change, org, id, Life::Present, None).await?;
+        mark::<notification_policy::Entity>(&change, &held, Some(at), entry, "id").await?;
+        look_again_at_all(&change, org, at).await?;
+        Ok(change.commit().await?)
     }
 
     pub(crate) async fn restore_policy(
@@ -233,7 +252,9 @@ impl Sql {
         if !reaches(&change, org, &policy.plan).await? {
             return Err(StoreError::Incomplete("its contacts"));
         }
+        let at = entry.at;
         let after = mark::<notification_policy::Entity>(&change, &held, None, entry, "id").await?;
+        look_again_at_all(&change, org, at).await?;
         change.commit().await?;
         after.try_into()
     }

@@ -36,5 +36,6 @@ on_both_databases! {
     losses::who_cannot_be_reached_by_sms_gets_an_e_mail,
     several::an_answer_to_a_message_of_several_acknowledges_all_of_them,
     several::everybody_has_a_sentence,
+    several::whom_a_policy_names_later_is_told_at_once,
     away::what_is_silent_after_the_hub_was_away_is_told_once_and_not_at_once,
 }

@@ -15,7 +15,10 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use super::save::{job_of, queue_of};
+use super::{
+    look_again_at_all,
+    save::{job_of, queue_of},
+};
 use crate::{
     By, Store, StoreError,
     entity::{contact, insertable, notification_intent},
@@ -148,6 +151,7 @@ impl Sql {
             ..Default::default()
         };
         let after = write::<contact::Entity>(&change, &row, edit, entry, "id").await?;
+        look_again_at_all(&change, org, now).await?;
         change.commit().await?;
         Ok(Verified::Yes(Box::new(after.try_into()?)))
     }

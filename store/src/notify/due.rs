@@ -8,10 +8,14 @@ use sea_orm::{
     QuerySelect as _,
     sea_query::{Expr, ExprTrait as _},
 };
+use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
-    entity::alert_plan::{Column, Entity, Model},
+    entity::{
+        alert,
+        alert_plan::{Column, Entity, Model},
+    },
     open::ask_database,
     sql::Sql,
     tenants::of_the_living,
@@ -20,6 +24,9 @@ use crate::{
 /// The most alerts that one look brings: enough that a site which fails as a whole is planned together, and few enough that
 /// what is written of them keeps nobody else waiting for SQLite's one writer.
 const MOST_DUE: u64 = 500;
+
+/// Ids in one list of a statement.
+const IDS_AT_A_TIME: usize = 5_000;
 
 /// An alert, and how often it had moved when it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,5 +96,25 @@ pub(crate) async fn look_again(
         .filter(Column::OrgId.eq(org.0))
         .filter(Column::AlertId.is_in(ids));
     update.exec(change).await?;
+    Ok(())
+}
+
+/// The same of every alert of an organization that is open: whom they are told to has changed.
+pub(crate) async fn look_again_at_all(
+    change: &impl ConnectionTrait,
+    org: OrgId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let open = alert::Entity::find()
+        .select_only()
+        .column(alert::Column::Id)
+        .filter(alert::Column::OrgId.eq(org.0))
+        .filter(alert::Column::ResolvedAt.is_null())
+        .order_by_asc(alert::Column::Id);
+    let open: Vec<Uuid> = open.into_tuple().all(change).await?;
+    for some in open.chunks(IDS_AT_A_TIME) {
+        let alerts: Vec<AlertId> = some.iter().copied().map(AlertId).collect();
+        look_again(change, org, &alerts, now).await?;
+    }
     Ok(())
 }

@@ -31,4 +31,4 @@ pub use reply_codes::ReplyCode;
 pub use save::{MOST_ATTEMPTS, queue_of};
 pub use situation::Looked;
 
-pub(crate) use due::look_again;
+pub(crate) use due::{look_again, look_again_at_all};

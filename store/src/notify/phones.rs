@@ -11,7 +11,10 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::save::{job_of, queue_of};
+use super::{
+    look_again_at_all,
+    save::{job_of, queue_of},
+};
 use crate::{
     Store, StoreError,
     entity::{contact, insertable, notification_intent},
@@ -115,6 +118,7 @@ impl Sql {
         }
         edit.update(&change).await?;
         sql::audit(&change, &entry).await?;
+        look_again_at_all(&change, entry.org, entry.at).await?;
         Ok(change.commit().await?)
     }
 

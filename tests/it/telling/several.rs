@@ -124,3 +124,21 @@ pub(super) async fn everybody_has_a_sentence(world: &World) {
     let planned: Vec<&str> = seen.iter().map(|line| line["plannedAt"].as_str().unwrap()).collect();
     assert!(planned.len() >= 3 && planned.is_sorted_by(|a, b| a >= b), "{planned:?}");
 }
+
+/// Who is named while an alert is open is told of it, and does not wait for the next occasion.
+pub(super) async fn whom_a_policy_names_later_is_told_at_once(world: &World) {
+    let anna = world.contact("Anna", ANNA, "anna@example.org").await;
+    told_by_sms(world, &anna).await;
+    let unit = world.hot_unit("Walk-in 1").await;
+    world.until_sms(ANNA, 2).await;
+    let eve = json!({ "name": "Eve", "email": "eve@example.org" });
+    let eve = hub_testkit::api::id(&world.api.create("/api/v1/contacts", eve).await);
+    let policy = json!({
+        "name": "Eve", "scope": "unit", "scopeId": unit, "minSeverity": "critical",
+        "steps": [{ "afterMinutes": 0, "contactIds": [eve], "channels": ["email"] }],
+    });
+    world.api.create("/api/v1/notification-policies", policy).await;
+    let mails = world.mail.until_messages(1).await;
+    assert_eq!(mails[0].to, ["eve@example.org"]);
+    assert_eq!(world.sms_to(ANNA).await.len(), 2, "who was told is not told again");
+}
