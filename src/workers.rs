@@ -6,9 +6,10 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use hub_billing::Billing;
 use hub_domain::Clock;
 use hub_jobs::{
-    Queues, Retention, Senders, Vitals, Wording,
+    Queues, Retention, Senders, Vitals, Wording, billing,
     queue::{Gauges, Nudges, Pace},
     telling,
 };
@@ -50,7 +51,20 @@ impl Workers {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let senders = Arc::new(senders(settings, public_url)?);
         let queues = telling::with_senders(queues(pool, &vitals), store, &clock, &senders);
+        let stripe = settings.billing.clone().map(Billing::new).transpose();
+        let stripe = stripe.context("Stripe cannot be reached so")?;
+        let has_billing = stripe.is_some();
+        let queues = match &stripe {
+            Some(stripe) => billing::with_billing(queues, store, &clock, stripe),
+            None => queues,
+        };
         let nudges = queues.nudges();
+        let ticked = billing::tick(store.clone(), Arc::clone(&clock), nudges.clone(), stop.clone());
+        let ticked = async move {
+            if has_billing {
+                ticked.await;
+            }
+        };
         let planned = telling::plan_and_sweep(
             store.clone(),
             clock,
@@ -64,7 +78,7 @@ impl Workers {
         Ok(Some(Self {
             nudges,
             running: tokio::spawn(async move {
-                tokio::join!(worked, planned);
+                tokio::join!(worked, planned, ticked);
             }),
             stop,
             _retention: Retention::start(store),

@@ -1,4 +1,5 @@
-//! Does what is to be done with Stripe now and then, and at once where somebody says that there is something.
+//! Does what is to be done with Stripe within moments: webhooks are worked as they come, and new organizations get their
+//! trial.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,21 +9,15 @@ use hub_store::{Store, StoreError};
 use tokio::{
     sync::Notify,
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval, interval_at},
+    time::{MissedTickBehavior, interval},
 };
 
-use super::{Span, report_usage, sync_subscriptions, work_webhooks};
+use super::work_webhooks;
 
 /// Webhooks are worked at once when they come; what failed is due again after half a minute.
 const WEBHOOKS_EVERY: Duration = Duration::from_secs(10);
 /// New organizations get their trial within this.
 const TRIALS_EVERY: Duration = Duration::from_secs(60);
-/// Yesterday and today are counted so often.
-const RECENT_EVERY: Duration = Duration::from_secs(3_600);
-/// All that is charged is counted so often,
-const WHOLE_EVERY: Duration = Duration::from_secs(86_400);
-/// and first so long after a start, when the hub has caught up.
-const WHOLE_AFTER: Duration = Duration::from_secs(600);
 
 /// The running rounds of a process. They end when it is dropped; whatever is under way may be cut at any instant.
 #[derive(Debug)]
@@ -66,10 +61,8 @@ struct Rounds {
 
 impl Rounds {
     async fn run(self) {
-        let [mut webhooks, mut trials, mut recent] =
-            [WEBHOOKS_EVERY, TRIALS_EVERY, RECENT_EVERY].map(interval);
-        let mut whole = interval_at(Instant::now() + WHOLE_AFTER, WHOLE_EVERY);
-        for ticks in [&mut webhooks, &mut trials, &mut recent, &mut whole] {
+        let [mut webhooks, mut trials] = [WEBHOOKS_EVERY, TRIALS_EVERY].map(interval);
+        for ticks in [&mut webhooks, &mut trials] {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         loop {
@@ -78,8 +71,6 @@ impl Rounds {
                 () = self.something.notified() => self.webhooks().await,
                 _ = webhooks.tick() => self.webhooks().await,
                 _ = trials.tick() => self.trials().await,
-                _ = recent.tick() => self.usage(Span::Recent).await,
-                _ = whole.tick() => self.whole().await,
             }
         }
     }
@@ -91,18 +82,6 @@ impl Rounds {
 
     async fn trials(&self) {
         said("trials", self.store.begin_trials(self.clock.now()).await.map(drop));
-    }
-
-    async fn usage(&self, span: Span) {
-        let told = report_usage(&self.store, &self.billing, span, &*self.clock).await;
-        said("usage", told.map(|told| tracing::debug!(?told, ?span, "usage is counted and told")));
-    }
-
-    async fn whole(&self) {
-        self.usage(Span::Whole).await;
-        let synced = sync_subscriptions(&self.store, &self.billing, &*self.clock).await;
-        said("subscriptions", synced.map(drop));
-        said("old webhooks", self.store.forget_webhooks(self.clock.now()).await.map(drop));
     }
 }
 

@@ -127,3 +127,33 @@ async fn an_owner_pays_and_nobody_elses_account_moves() {
         world.stripe.ensure_clean().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_clock_asks_for_is_done_once_however_often_a_hub_starts() {
+    let Some(mut world) = World::begin(Backend::Sqlite, "active").await else { return };
+    let url = format!("sqlite://{}", world.hub.data().join("hub.db").display());
+    let rows = hub_testkit::rows::Rows::open(&url).await.expect("the file is there");
+    let asked = "SELECT idempotency_key || ' ' || status || ' ' || attempts FROM Jobs
+        WHERE job_type = 'billing' ORDER BY id";
+    let all_done = async || {
+        let begun = std::time::Instant::now();
+        loop {
+            let jobs = rows.texts(asked).await.unwrap();
+            if jobs.len() >= 4 && jobs.iter().all(|job| job.contains(" Done ")) {
+                return jobs;
+            }
+            assert!(begun.elapsed() < SOON, "{jobs:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let before = all_done().await;
+    for chore in ["recent_usage:", "whole_usage:", "subscriptions:", "old_webhooks:"] {
+        assert!(before.iter().any(|job| job.starts_with(chore)), "{chore} of {before:?}");
+    }
+    world.hub.kill9();
+    world.hub.restart().await.expect("it starts again");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let after = all_done().await;
+    assert_eq!(after[..before.len()], before, "none is done again");
+    assert!(after.len() <= before.len() + 4, "an hour or a day may have begun: {after:?}");
+}
