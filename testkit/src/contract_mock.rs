@@ -33,9 +33,29 @@ const TRIES: u32 = 5;
 pub struct ContractMock {
     process: Child,
     _janitor: Janitor,
+    /// What it complains of: lines that were cut are no news to a test that cuts them.
+    log: tempfile::NamedTempFile,
     http: reqwest::Client,
     port: u16,
     prefix: &'static str,
+}
+
+/// Reads a mock's ledger, apart from the mock itself.
+#[derive(Debug, Clone)]
+pub struct LedgerReader {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl LedgerReader {
+    /// Every request since the start or the last [`ContractMock::forget`].
+    ///
+    /// # Panics
+    /// When the mock is gone.
+    pub async fn ledger(&self) -> Vec<Entry> {
+        let answer = self.http.get(&self.url).send().await.expect("the mock answers");
+        answer.json().await.expect("the ledger is JSON")
+    }
 }
 
 /// One request as the mock saw it.
@@ -197,14 +217,17 @@ impl ContractMock {
     async fn run(mut command: Command, prefix: &'static str) -> Option<Self> {
         let port = ports::free().expect("there is a free port");
         command.args(["--port", &port.to_string()]);
+        let log = tempfile::NamedTempFile::new().expect("a temporary file can be made");
         command.stdin(Stdio::null()).stdout(Stdio::null()).current_dir(Path::new("/"));
+        command.stderr(log.reopen().expect("the file was just made"));
         let process = command.spawn().expect("Python can be run");
         let janitor = Janitor::watch(process.id(), "KILL", None).expect("a shell can be run");
         let http = reqwest::Client::new();
-        let mut mock = Self { process, _janitor: janitor, http, port, prefix };
+        let mut mock = Self { process, _janitor: janitor, log, http, port, prefix };
         let begun = Instant::now();
         while mock.http.get(mock.control("ledger")).send().await.is_err() {
             if mock.process.try_wait().expect("a child of ours").is_some() {
+                eprintln!("{}", std::fs::read_to_string(mock.log.path()).unwrap_or_default());
                 return None;
             }
             assert!(begun.elapsed() < READY_WITHIN, "the contract mock is not ready in time");
@@ -228,8 +251,19 @@ impl ContractMock {
     /// # Panics
     /// When the mock is gone.
     pub async fn ledger(&self) -> Vec<Entry> {
-        let answer = self.http.get(self.control("ledger")).send().await.expect("the mock answers");
-        answer.json().await.expect("the ledger is JSON")
+        self.reader().ledger().await
+    }
+
+    /// Reads the ledger from elsewhere, while this is in use.
+    #[must_use]
+    pub fn reader(&self) -> LedgerReader {
+        LedgerReader { http: self.http.clone(), url: self.control("ledger") }
+    }
+
+    /// Its port on this machine.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// The requests of that method and path that were accepted, answered or not.

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::api::Api;
 use crate::janitor::{self, Janitor};
+use crate::worker::WorkerProcess;
 
 /// What the hub prints on standard output before the address it listens on.
 const ADDRESS_MARK: &str = "listening on http://";
@@ -188,6 +189,16 @@ impl HubProcess {
         let made = self.bootstrap(organization).await?;
         let api = self.api().with_token(&made.token).with_key(&made.api_key);
         Ok((made, api))
+    }
+
+    /// Starts a `hub worker` on the same database, with the same settings.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn start_worker(&self) -> anyhow::Result<WorkerProcess> {
+        let mut command = self.command();
+        command.env("HUB_PUBLIC_URL", self.url());
+        WorkerProcess::start(command, File::options().create(true).append(true).open(self.log())?)
     }
 
     /// Ends the hub at once (SIGKILL). Its data stays.

@@ -143,6 +143,12 @@ impl MailSink {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
+    /// Its port on this machine.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What it has taken, oldest first.
     #[must_use]
     pub fn messages(&self) -> Vec<Mail> {

@@ -86,7 +86,7 @@ impl World {
     }
 }
 
-fn with_billing(builder: HubBuilder, stripe: &str) -> HubBuilder {
+pub(crate) fn with_billing(builder: HubBuilder, stripe: &str) -> HubBuilder {
     builder
         .env("HUB_STRIPE_KEY", "sk_test_canary")
         .env("HUB_STRIPE_WEBHOOK_SECRETS", SECRETS.join(","))

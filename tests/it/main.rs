@@ -16,3 +16,4 @@ mod rules;
 mod sensors;
 mod telling;
 mod tree;
+mod trials;

@@ -6,6 +6,7 @@ mod several;
 mod story;
 mod world;
 
+pub(crate) use story::webhook_path;
 pub(crate) use world::World;
 
 /// Makes each scenario a test, on SQLite and on PostgreSQL at once: most of their time they wait.

@@ -78,7 +78,7 @@ pub(super) async fn an_alarm_is_told_and_an_answer_acknowledges_it(world: &World
     world.telnyx.ensure_clean().await;
 }
 
-pub(super) fn webhook_path(sms: &Value) -> String {
+pub(crate) fn webhook_path(sms: &Value) -> String {
     let url = sms["webhook_url"].as_str().unwrap();
     url[url.find("/api/").unwrap()..].to_owned()
 }

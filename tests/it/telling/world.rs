@@ -1,13 +1,16 @@
 //! A hub whose SMS go to the mock of Telnyx and whose e-mails go to a sink.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hub_testkit::{
     api::{Answer, Api},
     contract_mock::{ContractMock, Entry},
-    hub::HubProcess,
+    hub::{HubBuilder, HubProcess},
     mail_sink::MailSink,
     postgres::PrivatePostgres,
     rows::Rows,
@@ -29,7 +32,35 @@ pub(crate) struct World {
     pub(crate) telnyx: ContractMock,
     pub(crate) mail: MailSink,
     database: Option<String>,
-    keys: Ed25519KeyPair,
+    pub(crate) keys: Signer,
+}
+
+/// Signs what Telnyx reports.
+#[derive(Clone)]
+pub(crate) struct Signer(Arc<Ed25519KeyPair>);
+
+impl Signer {
+    fn new() -> Self {
+        Self(Arc::new(Ed25519KeyPair::generate().unwrap()))
+    }
+
+    /// Sends an event as Telnyx does.
+    pub(crate) async fn say(
+        &self,
+        api: &Api,
+        path: &str,
+        event: &Value,
+    ) -> reqwest::Result<Answer> {
+        let (body, at) = (event.to_string(), now_secs().to_string());
+        let signature = self.0.sign(format!("{at}|{body}").as_bytes());
+        let request = api
+            .request(Method::POST, path)
+            .header("telnyx-signature-ed25519", BASE64_STANDARD.encode(signature.as_ref()))
+            .header("telnyx-timestamp", at)
+            .header("content-type", "application/json")
+            .body(body);
+        api.send(request).await
+    }
 }
 
 impl World {
@@ -44,9 +75,17 @@ impl World {
 
     /// `None` where there are no contracts to judge by.
     async fn start(url: Option<String>) -> Option<Self> {
+        Self::shaped(url, |builder, _, _| builder).await
+    }
+
+    /// A hub whose settings are gone over before it starts.
+    pub(crate) async fn shaped(
+        url: Option<String>,
+        shape: impl FnOnce(HubBuilder, &ContractMock, &MailSink) -> HubBuilder,
+    ) -> Option<Self> {
         let telnyx = ContractMock::telnyx().await?;
-        let (mail, keys) = (MailSink::start(), Ed25519KeyPair::generate().unwrap());
-        let public = BASE64_STANDARD.encode(keys.public_key().as_ref());
+        let (mail, keys) = (MailSink::start(), Signer::new());
+        let public = BASE64_STANDARD.encode(keys.0.public_key().as_ref());
         let builder = HubProcess::builder(env!("CARGO_BIN_EXE_hub"))
             .env("HUB_TELNYX_URL", telnyx.url())
             .env("HUB_TELNYX_KEY", "KEY0123456789")
@@ -58,7 +97,7 @@ impl World {
             Some(url) => builder.database_url(url),
             None => builder,
         };
-        let hub = builder.start().await.unwrap();
+        let hub = shape(builder, &telnyx, &mail).start().await.unwrap();
         let (_, api) = hub.owner("Telling").await.unwrap();
         Some(Self { hub, api, telnyx, mail, database: url, keys })
     }
@@ -72,25 +111,12 @@ impl World {
 
     /// Sends an event as Telnyx does.
     pub(crate) async fn telnyx_says(&self, path: &str, event: &Value) -> Answer {
-        self.signed(path, event, &self.keys).await
+        self.keys.say(&self.hub.api(), path, event).await.unwrap()
     }
 
     /// The same by somebody else's keys.
     pub(crate) async fn stranger_says(&self, path: &str, event: &Value) -> Answer {
-        self.signed(path, event, &Ed25519KeyPair::generate().unwrap()).await
-    }
-
-    async fn signed(&self, path: &str, event: &Value, keys: &Ed25519KeyPair) -> Answer {
-        let (body, at) = (event.to_string(), now_secs().to_string());
-        let signature = keys.sign(format!("{at}|{body}").as_bytes());
-        let api = self.hub.api();
-        let request = api
-            .request(Method::POST, path)
-            .header("telnyx-signature-ed25519", BASE64_STANDARD.encode(signature.as_ref()))
-            .header("telnyx-timestamp", at)
-            .header("content-type", "application/json")
-            .body(body);
-        api.send(request).await.unwrap()
+        Signer::new().say(&self.hub.api(), path, event).await.unwrap()
     }
 
     /// Has a phone answer.
