@@ -4,11 +4,17 @@
 //! Each is done on every change at a size that a test can have, and at its whole size by `cargo xtask trials`, which says so
 //! by `HUB_TRIAL=night` and names some of them in `HUB_TRIALS`. docs/RELIABILITY.md says what is done in each.
 
+mod aborted;
+mod asleep;
 mod crowd;
 mod hub_killed;
 mod judge;
 mod lost_answers;
 mod reports;
+mod silent_partners;
+mod steady;
+mod storm;
+mod told_in_time;
 mod workers_killed;
 
 use std::{
@@ -53,11 +59,19 @@ const SIDE_BY_SIDE: &[Trial] = &[
     Trial { name: "n2-sqlite", run: |size| lost_answers::run(Backend::Sqlite, size).boxed() },
     Trial { name: "k2-postgres", run: |size| hub_killed::sms(Backend::Postgres, size).boxed() },
     Trial { name: "k2-sqlite", run: |size| hub_killed::sms(Backend::Sqlite, size).boxed() },
+    Trial { name: "o1-postgres", run: |size| aborted::on_postgres(size).boxed() },
+    Trial { name: "o1-sqlite", run: |size| aborted::on_sqlite(size).boxed() },
+    Trial { name: "o2-postgres", run: |size| asleep::run(Backend::Postgres, size).boxed() },
+    Trial { name: "o2-sqlite", run: |size| asleep::run(Backend::Sqlite, size).boxed() },
+    Trial { name: "n3-postgres", run: |size| storm::run(Backend::Postgres, size).boxed() },
     Trial { name: "k2-stripe", run: |size| hub_killed::stripe(size).boxed() },
 ];
 
 /// Those that measure times: each has the machine to itself, as far as a test has.
-const ALONE: &[Trial] = &[];
+const ALONE: &[Trial] = &[
+    Trial { name: "k9", run: |size| silent_partners::run(size).boxed() },
+    Trial { name: "a3", run: |size| told_in_time::run(size).boxed() },
+];
 
 /// How a trial ended.
 struct Ended {

@@ -94,7 +94,14 @@ impl Stand {
         backend: Backend,
         shape: impl FnOnce(HubBuilder, &ContractMock, &MailSink) -> HubBuilder,
     ) -> Option<Self> {
-        let database = database(backend).await;
+        Self::on(database(backend).await, shape).await
+    }
+
+    /// The same on a database that was made before.
+    pub(crate) async fn on(
+        database: Option<String>,
+        shape: impl FnOnce(HubBuilder, &ContractMock, &MailSink) -> HubBuilder,
+    ) -> Option<Self> {
         let few = |builder: HubBuilder, telnyx: &ContractMock, mail: &MailSink| {
             shape(builder.env("HUB_DATABASE_CONNECTIONS", "6"), telnyx, mail)
         };
@@ -102,6 +109,11 @@ impl Stand {
         let own = || format!("sqlite://{}", world.hub.data().join("hub.db").display());
         let rows = Rows::open(&database.unwrap_or_else(own)).await.unwrap();
         Some(Self { world, rows, made: 0 })
+    }
+
+    /// Whether it is on PostgreSQL.
+    pub(crate) const fn is_postgres(&self) -> bool {
+        matches!(self.rows, Rows::Postgres(_))
     }
 
     /// Makes an organization. Its units are out of range at once when they are too warm, and silent without an alert.
@@ -113,17 +125,24 @@ impl Stand {
         } });
         let answer = api.post("/api/v1/alert-rules", &rule).await;
         assert!(answer.status.is_success(), "{}", answer.body);
-        let first = self.made * 20_000;
-        let places = stream::iter(0..shape.places)
-            .map(|number| place(&api, shape, first + number * 200))
+        let mut company = Company { api, places: Vec::new(), channels: shape.channels };
+        self.enlarge(&mut company, shape).await;
+        company
+    }
+
+    /// Adds places to an organization.
+    pub(crate) async fn enlarge(&self, company: &mut Company, shape: Shape) {
+        let first = self.made * 20_000 + company.places.len() * 200;
+        let api = &company.api;
+        let places: Vec<Place> = stream::iter(0..shape.places)
+            .map(|number| place(api, shape, first + number * 200))
             .buffered(AT_ONCE)
             .collect()
             .await;
-        let company = Company { api, places, channels: shape.channels };
+        company.places.extend(places);
         let shown =
             "UPDATE contacts SET phone_verified_at = 1, sms_consent_at = 1 WHERE phone IS NOT NULL";
         self.rows.run(shown).await.unwrap();
-        company
     }
 
     /// Waits until each of these companies has told so many lines, and nothing is on its way; gives how many hours' balances
