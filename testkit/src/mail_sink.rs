@@ -19,7 +19,7 @@ mod conversation;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mail_parser::MessageParser;
 
@@ -43,6 +43,8 @@ pub struct Mail {
     pub to: Vec<String>,
     /// Who had signed in, if anybody had.
     pub user: Option<String>,
+    /// When it was taken.
+    pub at: SystemTime,
     /// Whether the sender was told that it was taken.
     pub is_answered: bool,
     /// Header and body as they came.

@@ -25,8 +25,8 @@ pub struct Cut {
 /// What became of a cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// The line was cut at this statement.
-    Done(String),
+    /// The line was cut at the last of these statements of its transaction.
+    Done(Vec<String>),
     /// Such a transaction ended before: it has only so many statements.
     TooFar(usize),
 }
@@ -201,7 +201,7 @@ fn decide(order: &mut Order, said: &[String], is_last: bool) -> Verdict {
     }
     let at = said.len() - 1;
     if at == nth {
-        order.fate = Some(Fate::Done(said[at].clone()));
+        order.fate = Some(Fate::Done(said.to_vec()));
         order.cut = None;
         return if after { Verdict::LoseAnswer } else { Verdict::Cut };
     }
@@ -284,8 +284,9 @@ mod tests {
             let before = count(&mut line).await;
             relay.cut(Cut { mark, nth, after });
             assert!(twice(&mut line).await.is_err(), "{nth} {after}");
-            let done = if nth == 3 { "COMMIT" } else { "INSERT INTO kept VALUES ($1)" };
-            assert_eq!(relay.take_fate(), Some(Fate::Done(done.to_owned())));
+            let insert = "INSERT INTO kept VALUES ($1)";
+            let said = ["BEGIN", insert, insert, "COMMIT"].map(str::to_owned);
+            assert_eq!(relay.take_fate(), Some(Fate::Done(said[..=nth].to_vec())));
             let mut line = connect(&relay, &url).await;
             let grown = count(&mut line).await - before;
             assert_eq!(grown, if is_kept { 2 } else { 0 }, "{nth} {after}");

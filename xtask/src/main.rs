@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask demo`, `test`, `bench` and `tidy`.
+//! The project's chores: `cargo xtask demo`, `test`, `bench`, `trials` and `tidy`.
 //!
 //! It depends on nothing of ours, so it builds in seconds in a fresh clone and still runs when the rest does not
 //! compile. What it needs beyond the Rust toolchain it installs where it may, and names where it may not.
@@ -15,6 +15,7 @@ mod run;
 mod sdk;
 mod test;
 mod tidy;
+mod trials;
 mod web;
 mod workspace;
 
@@ -45,6 +46,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Builds for release and does the trials at their whole size; ends with a line `N passed, N failed`
+    Trials(trials::Options),
     /// Checks what no compiler checks: who may depend on whom, and what may stand where
     Tidy,
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Demo { arguments } => demo::run(&arguments),
         Chore::Test(options) => return test::run(&options),
         Chore::Bench { arguments } => bench::run(&arguments),
+        Chore::Trials(options) => trials::run(&options),
         Chore::Tidy => tidy::run(),
     };
     match outcome {

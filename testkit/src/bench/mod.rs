@@ -15,6 +15,7 @@ mod figures;
 mod fleet;
 mod frames;
 mod ingest;
+mod jobs;
 mod lab;
 mod latency;
 mod lists;
@@ -24,6 +25,7 @@ mod pace;
 mod report;
 mod rivals;
 mod sockets;
+mod telling;
 mod usage;
 mod wire;
 
@@ -53,7 +55,7 @@ pub struct Options {
 }
 
 /// The measures, in the order in which they are taken.
-pub const MEASURES: [&str; 9] = [
+pub const MEASURES: [&str; 11] = [
     "ingest-postgres",
     "ingest-sqlite",
     "latency",
@@ -63,6 +65,8 @@ pub const MEASURES: [&str; 9] = [
     "sockets",
     "lists",
     "neighbours",
+    "alarm-to-provider",
+    "jobs",
 ];
 
 /// Measures, stores and prints. A figure short of its target is no error: it is said.
@@ -105,6 +109,8 @@ async fn take(measure: &str, options: &Options) -> anyhow::Result<Vec<Figure>> {
         "sockets" => sockets::measure(lab).await,
         "lists" => lists::measure(lab).await,
         "neighbours" => neighbours::measure(lab).await,
+        "alarm-to-provider" => telling::measure(lab).await,
+        "jobs" => jobs::measure(lab).await,
         _ => Err(anyhow::anyhow!("no such measure")),
     }
     .with_context(|| format!("measure {measure}"))

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use super::{Deed, Held, Mail, Stage, lock};
 
@@ -103,7 +104,8 @@ impl Conversation<'_> {
             return self.say(&format!("{code} {text}"));
         }
         let (from, to) = (self.from.take().unwrap_or_default(), std::mem::take(&mut self.to));
-        let mail = Mail { from, to, user: self.user.clone(), is_answered: deed.is_none(), raw };
+        let (user, at, is_answered) = (self.user.clone(), SystemTime::now(), deed.is_none());
+        let mail = Mail { from, to, user, at, is_answered, raw };
         lock(self.held).mails.push(mail);
         match deed {
             Some(deed) => done(&deed),

@@ -10,7 +10,7 @@ use hub_testkit::{
 
 use super::{
     Size,
-    crowd::{Company, Named, Shape, Stand, a_moment, database, hot, server},
+    crowd::{Company, Shape, Stand, a_moment, database, hot, server},
     judge::judge,
 };
 use crate::promises::Backend;
@@ -21,6 +21,10 @@ const SOON: Duration = Duration::from_secs(30);
 const WRITERS: &str = "BEGIN; SET LOCAL ROLE hub_writer";
 /// What a plan's transaction writes first.
 const PLANS: &str = "INSERT INTO \"organization_plans\"";
+
+/// What a transaction has in which there is an alert, and in which there is something to send.
+const ALERTS: &str = "INSERT INTO alerts";
+const JOBS: &str = "INSERT INTO apalis.jobs";
 
 /// The tables of the writer's transaction, and what it does to them.
 const WRITTEN: [(&str, &str); 6] = [
@@ -79,17 +83,17 @@ impl Next {
         Cut { mark, nth: self.nth, after: self.after }
     }
 
-    fn go_on(&mut self, fate: Fate, what: &str, covered: &mut Covered) {
-        match fate {
-            Fate::Done(sql) => {
-                let head: String = sql.chars().take(40).filter(|c| *c != '\n').collect();
-                let side = if self.after { "after" } else { "before" };
-                covered.note(format!("{what}: {side} {}, {head}", self.nth));
-                self.nth += 1;
-            }
-            Fate::TooFar(_) => {
-                *self = Self { nth: self.first, after: !self.after, ..*self };
-            }
+    /// Goes on to the next statement, and past the last of a whole transaction to the first, on the other side of it.
+    fn go_on(&mut self, fate: Fate, what: &str, whole: &str, covered: &mut Covered) {
+        let Fate::Done(said) = fate else { return };
+        let is_whole = said.iter().any(|sql| sql.starts_with(whole));
+        let Some(last) = said.last() else { return };
+        let head: String = last.chars().take(40).filter(|c| *c != '\n').collect();
+        let side = if self.after { "after" } else { "before" };
+        covered.note(format!("{what}: {side} {}, {head}", self.nth));
+        self.nth += 1;
+        if is_whole && last.starts_with("COMMIT") {
+            *self = Self { nth: self.first, after: !self.after, ..*self };
         }
     }
 }
@@ -99,16 +103,6 @@ async fn ensure_none_astray(stand: &Stand) {
         let found = stand.rows.texts(question).await.unwrap();
         assert_eq!(found, ["0"], "{question}");
     }
-}
-
-/// Sends a unit's readings as a sensor does: until they are taken.
-async fn heat_in_the_end(company: &Company, unit: &Named) {
-    let readings = hot([unit]);
-    let send = || async {
-        let answer = company.api.try_ingest(&readings).await;
-        answer.ok().filter(|answer| answer.status.is_success())
-    };
-    wait::until("the readings to be taken", SOON, send).await;
 }
 
 /// Judges the end; gives the figures. Only a kill may lose the answer of a mail server.
@@ -145,9 +139,9 @@ pub(crate) async fn on_postgres(size: Size) -> Option<String> {
     for company in &companies {
         for unit in company.units() {
             relay.cut(next.cut(WRITERS));
-            heat_in_the_end(company, unit).await;
+            company.heat([unit]).await;
             let fate = relay.take_fate().expect("a reading is written by the writer");
-            next.go_on(fate, "alert", &mut covered);
+            next.go_on(fate, "alert", ALERTS, &mut covered);
             ensure_none_astray(&stand).await;
         }
     }
@@ -156,21 +150,21 @@ pub(crate) async fn on_postgres(size: Size) -> Option<String> {
     // who is told is planned in a transaction of its own; where that failed, an organization is left alone for 5 s
     let mut planned = Vec::new();
     for _ in 0..7 {
-        planned.push(stand.company(shape(size.of(2, 10))).await);
+        planned.push(stand.company(shape(size.of(3, 10))).await);
     }
     let mut next = Next::from(1);
-    for number in 0..size.of(2, 10) {
+    for number in 0..size.of(3, 10) {
         for company in &planned {
             relay.cut(next.cut(PLANS));
             company.heat(company.units().nth(number)).await;
             let fate = || std::future::ready(relay.take_fate());
             let fate = wait::until("a plan", SOON, fate).await;
-            next.go_on(fate, "plan", &mut covered);
+            next.go_on(fate, "plan", JOBS, &mut covered);
             ensure_none_astray(&stand).await;
         }
     }
     companies.extend(planned);
-    assert!(covered.0.len() >= of_alerts + 10, "{:#?}", covered.0);
+    assert!(covered.0.len() >= of_alerts + 12, "{:#?}", covered.0);
     Some(ended(&stand, &companies, &covered, 0).await)
 }
 
@@ -188,7 +182,7 @@ pub(crate) async fn on_sqlite(size: Size) -> Option<String> {
         covered.note(format!("alert: {deed} {table}"));
         ensure_none_astray(&stand).await;
         allow(&stand).await;
-        heat_in_the_end(&company, unit).await;
+        company.heat([unit]).await;
         ensure_none_astray(&stand).await;
     }
     let plans = stand.company(shape(PLANNED.len() * size.of(1, 5))).await;
@@ -214,7 +208,7 @@ pub(crate) async fn on_sqlite(size: Size) -> Option<String> {
             sending.await.unwrap().ok(); // answered or not
             ensure_none_astray(&stand).await;
             stand.world.hub.restart().await.unwrap();
-            heat_in_the_end(&company, unit).await;
+            company.heat([unit]).await;
         }
         companies.push(company);
     }

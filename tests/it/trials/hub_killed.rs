@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     Size,
-    crowd::{Company, Shape, Stand, a_moment},
+    crowd::{Company, Shape, Stand, a_moment, owner},
     judge::judge,
     reports::Reports,
 };
@@ -74,7 +74,7 @@ pub(crate) async fn stripe(size: Size) -> Option<String> {
     let mut hub = billing::with_billing(builder, &url).start().await.unwrap();
     let customers = size.of(5, 100);
     for _ in 0..customers {
-        let (_, owner) = hub.owner("Trial").await.unwrap();
+        let owner = owner(&hub).await;
         // the answer about the customer, then the one about the page
         for answered in 0..2 {
             relay.hold_answers(answered);

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use hub_testkit::{relay::Relay, wait};
@@ -122,7 +122,6 @@ impl Scene {
     async fn others(&self, who: Silent, others: &[Company], length: Duration) -> Times {
         let begun = Instant::now();
         let mut answered = HashMap::new();
-        let mut times = Times::default();
         let mut units = Vec::new();
         for company in others {
             units.extend(company.units().map(|unit| (company, unit)));
@@ -132,33 +131,32 @@ impl Scene {
                 break;
             }
             company.heat([unit]).await;
-            let at = Instant::now();
-            if who == Silent::Telnyx {
-                let mine = || std::future::ready(self.has_mail(&unit.name).then_some(()));
-                wait::until("a mail", NEARLY_ALL_WITHIN * 10, mine).await;
-                times.add(at.elapsed());
-            } else {
-                answered.insert(unit.name.clone(), now_secs());
-            }
-            sleep(PAUSE.saturating_sub(at.elapsed())).await;
+            answered.insert(unit.name.clone(), now_secs());
+            sleep(PAUSE).await;
         }
         let all = || async {
-            let asked = asked_at(&self.stand).await;
+            let asked = match who {
+                Silent::Telnyx => self.mailed_at(),
+                Silent::Mail => asked_at(&self.stand).await,
+            };
             answered.keys().all(|unit| asked.contains_key(unit)).then_some(asked)
         };
-        let asked = wait::until("the SMS", NEARLY_ALL_WITHIN * 10, all).await;
+        let asked = wait::until("all to be told", NEARLY_ALL_WITHIN * 10, all).await;
+        let mut times = Times::default();
         for (unit, at) in answered {
             times.add(Duration::from_secs_f64((asked[&unit] - at).max(0.0)));
         }
         times
     }
 
-    fn has_mail(&self, unit: &str) -> bool {
+    /// When the mail about each unit was taken, in seconds since 1970.
+    fn mailed_at(&self) -> HashMap<String, f64> {
         let mails = self.stand.world.mail.messages();
-        mails
-            .iter()
-            .rev()
-            .any(|mail| mail.text().as_deref().and_then(unit_in).as_deref() == Some(unit))
+        let mailed = mails.iter().filter_map(|mail| {
+            let at = mail.at.duration_since(UNIX_EPOCH).ok()?;
+            Some((unit_in(&mail.text()?)?, at.as_secs_f64()))
+        });
+        mailed.collect()
     }
 }
 

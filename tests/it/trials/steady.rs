@@ -7,6 +7,7 @@ use hub_testkit::api::Api;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
+use super::crowd::taken;
 use crate::promises::text;
 
 /// Those who send, by turns.
@@ -61,7 +62,7 @@ pub(crate) async fn send(api: &Api, units: &[String], a_second: u32, length: Dur
                     let unit = &units[number as usize % units.len()];
                     let reading =
                         json!({ "unitId": unit, "temperature": 3, "recordedAt": text(Utc::now()) });
-                    let sent = api.ingest(json!([reading])).await;
+                    let sent = taken(&api, &json!([reading])).await;
                     assert_eq!(sent["rejected"], json!([]), "{sent}");
                     times.add(meant.elapsed());
                 }

@@ -43,7 +43,7 @@ pub(crate) async fn run(backend: Backend, size: Size) -> Option<String> {
     // what is gathered is sent a minute later; at night, what comes after five minutes, too
     sleep(size.of(Duration::from_secs(75), Duration::from_secs(660))).await;
     loop {
-        let balance = company.api.read("/api/v1/notifications/balance").await;
+        let balance = company.balance("").await;
         if balance["inFlight"] == 0 && balance["unplannedAlerts"] == 0 {
             assert_eq!(balance["balance"], 0);
             break;
