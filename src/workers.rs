@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use hub_billing::Billing;
 use hub_domain::Clock;
 use hub_jobs::{
-    Queues, Retention, Senders, Vitals, Wording, billing,
+    Queues, Retention, Senders, Vitals, Wording, billing, digest,
     queue::{Gauges, Nudges, Pace},
     telling,
 };
@@ -51,6 +51,7 @@ impl Workers {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let senders = Arc::new(senders(settings, public_url)?);
         let queues = telling::with_senders(queues(pool, &vitals), store, &clock, &senders);
+        let queues = digest::with_digests(queues, store);
         let stripe = settings.billing.clone().map(Billing::new).transpose();
         let stripe = stripe.context("Stripe cannot be reached so")?;
         let has_billing = stripe.is_some();

@@ -6,6 +6,7 @@
 
 pub mod billing;
 pub mod deliver;
+pub mod digest;
 pub mod planning;
 pub mod queue;
 pub mod telling;
@@ -15,6 +16,7 @@ pub mod wording;
 
 pub use billing::BillingRounds;
 pub use deliver::{Deliver, Senders};
+pub use digest::Digests;
 pub use planning::Planning;
 pub use queue::{Job, JobError, QueueSpec, Queues, Retention};
 pub use upkeep::Upkeep;

@@ -7,7 +7,7 @@ use hub_store::{Store, notify::queue_of};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Deliver, Planning, QueueSpec, Queues, Senders, Vitals};
+use crate::{Deliver, Digests, Planning, QueueSpec, Queues, Senders, Vitals};
 
 /// Messages that are under way at once in one process, by each way: a provider answers in some 100 ms.
 const AT_ONCE: usize = 16;
@@ -33,7 +33,7 @@ pub fn with_senders(
     })
 }
 
-/// Plans, and sweeps, until `stop`. The workers of `queues` are woken.
+/// Plans, begins digests, and sweeps, until `stop`. The workers of `queues` are woken.
 pub async fn plan_and_sweep(
     store: Store,
     clock: Arc<dyn Clock>,
@@ -41,8 +41,10 @@ pub async fn plan_and_sweep(
     vitals: Vitals,
     stop: CancellationToken,
 ) {
-    let planning = Planning::new(store.clone(), clock, queues, vitals.watch("planning"));
-    tokio::join!(planning.run(stop.clone()), sweep(store, stop));
+    let (alerts, days) = (vitals.watch("planning"), vitals.watch("digests"));
+    let digests = Digests::new(store.clone(), Arc::clone(&clock), queues.clone(), days);
+    let planning = Planning::new(store.clone(), clock, queues, alerts);
+    tokio::join!(planning.run(stop.clone()), digests.run(stop.clone()), sweep(store, stop));
 }
 
 async fn sweep(store: Store, stop: CancellationToken) {

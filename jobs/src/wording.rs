@@ -13,6 +13,8 @@ use hub_messaging::{
 };
 use hub_store::notify::{Delivery, Facts, PHONE_CODE_MINUTES, ToldAlert};
 
+use crate::digest;
+
 /// Where people find more.
 #[derive(Clone, Debug)]
 pub struct Wording {
@@ -46,6 +48,7 @@ impl Wording {
             Stage::OutageOver => Message::OutageOver(self.outage_over(facts, at)?),
             Stage::Group => Message::Group(self.group(delivery, facts, at)?),
             Stage::Overflow => Message::Overflow(self.overflow(facts, at)),
+            Stage::Digest => Message::Digest(digest::message(facts, &self.public_url)?),
             Stage::Reply => return None, // its words were known before
         })
     }

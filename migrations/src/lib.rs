@@ -27,6 +27,7 @@ mod m20261120_100700_row_security;
 mod m20261129_100000_notifications;
 mod m20261129_120000_billing;
 mod m20261129_130000_answers;
+mod m20261129_140000_digests;
 
 use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::{DbErr, MigratorTrait};
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_100000_notifications::Migration),
             Box::new(m20261129_120000_billing::Migration),
             Box::new(m20261129_130000_answers::Migration),
+            Box::new(m20261129_140000_digests::Migration),
         ]
     }
 }

@@ -49,7 +49,12 @@ impl Deed {
     pub const fn outlives_a_stay(self) -> bool {
         matches!(
             self,
-            Self::EditMembers | Self::EditAdmins | Self::EditKeys | Self::EditContacts | Self::Own
+            Self::EditMembers
+                | Self::EditAdmins
+                | Self::EditKeys
+                | Self::EditContacts
+                | Self::GetDigests
+                | Self::Own
         )
     }
 }
@@ -57,8 +62,10 @@ impl Deed {
 deeds! {
     /// Read sites, areas, units, readings, alerts and what people recorded; export them as CSV.
     Read("read") = Inspector,
-    /// Read devices, gateways, calibrations, rules, contacts, policies and maintenance; open sockets.
+    /// Read devices, gateways, calibrations, rules, contacts, policies, digests and maintenance; open sockets.
     ReadConfiguration("readConfiguration") = Viewer,
+    /// Have digests, and edit one's own.
+    GetDigests("getDigests") = Viewer,
     /// Log a temperature by hand; report a door.
     Record("record") = Staff,
     /// Acknowledge an alert.
@@ -77,7 +84,7 @@ deeds! {
     EditRules("editRules") = Admin,
     /// Make, see and revoke keys and radio connections.
     EditKeys("editKeys") = Admin,
-    /// Edit contacts and notification policies.
+    /// Edit contacts, notification policies and the digests of others.
     EditContacts("editContacts") = Admin,
     /// See, invite, change and remove members up to manager; make inspectors' links.
     EditMembers("editMembers") = Admin,
@@ -111,7 +118,7 @@ pub fn page() -> String {
     page.push_str(
         "\nAn inspector comes by a link that ends, and sees the sites that the link names. A platform operator has no \
          role: they enter an organization for a while and a reason, which its audit log keeps, and let nobody in there: \
-         what members, admins, keys, contacts and ownership take is refused to them.\n",
+         what members, admins, keys, contacts, digests and ownership take is refused to them.\n",
     );
     page
 }
@@ -126,7 +133,7 @@ mod tests {
     fn the_matrix_is_that_of_the_design() {
         let may = |role: Role| Deed::ALL.iter().filter(|deed| role >= deed.takes()).count();
         let counts: Vec<usize> = Role::ALL.iter().map(|role| may(*role)).collect();
-        assert_eq!(counts, [1, 2, 4, 7, 16, 19], "inspector, viewer, staff, manager, admin, owner");
+        assert_eq!(counts, [1, 3, 5, 8, 17, 20], "inspector, viewer, staff, manager, admin, owner");
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub const PLACES: &[(&str, &str)] = &[
     ("maintenance_window", "/api/v1/maintenance-windows"),
     ("contact", "/api/v1/contacts"),
     ("notification_policy", "/api/v1/notification-policies"),
+    ("digest_subscription", "/api/v1/digests"),
     ("invitation", "/api/v1/invitations"),
     ("inspector_link", "/api/v1/inspector-links"),
 ];

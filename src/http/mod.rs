@@ -24,6 +24,8 @@ pub mod contacts;
 pub mod corrective_actions;
 pub mod created;
 pub mod devices;
+pub mod digest_plans;
+pub mod digests;
 pub mod door_events;
 pub mod edition;
 pub mod effective_rules;
@@ -180,6 +182,7 @@ fn tree() -> OpenApiRouter<Hub> {
         .merge(ledger::routes())
         .merge(recipients::routes())
         .merge(policies::routes())
+        .merge(digests::routes())
         .merge(audit::routes())
         .merge(billing::routes())
         .merge(alerts::routes())

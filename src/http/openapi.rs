@@ -84,6 +84,7 @@ static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         (name = "Contacts", description = "People who can be told of alerts."),
         (name = "Notifications", description = "Who was told what, and who was not and why."),
         (name = "Notification policies", description = "Who is told of alerts, when, and how."),
+        (name = "Digests", description = "Who is told of each day or week."),
         (name = "Billing", description = "What is paid for, and what was used."),
         (name = "Audit log", description = "Who changed what."),
         (name = "Alerts", description = "Records of conditions, for people to acknowledge and resolve."),

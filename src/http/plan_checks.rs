@@ -187,7 +187,7 @@ fn time_of_day(wrong: &mut Wrong, field: &str, text: Option<&str>) -> Option<u16
 }
 
 /// `HH:MM` as the minute of the day.
-fn minute_of(text: &str) -> Option<u16> {
+pub(super) fn minute_of(text: &str) -> Option<u16> {
     let (hours, minutes) = text.split_once(':')?;
     let two = |digits: &str| {
         let is_good = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -26,7 +26,7 @@ pub(super) const DAY: i64 = 1_440;
 /// A time of day.
 const HOUR: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]$";
 
-fn hour() -> AnySchema {
+pub(super) fn hour() -> AnySchema {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(HOUR)).into()
 }
 

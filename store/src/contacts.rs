@@ -11,7 +11,8 @@ use uuid::Uuid;
 use crate::{
     By, Store, StoreError,
     entity::{contact, membership},
-    kept::{hold, make_in, mark, write},
+    gone::{Gone, sweep},
+    kept::{hold, make_in, mark, remove, write},
     notify::look_again_at_all,
     open::ask_database,
     policies,
@@ -19,6 +20,13 @@ use crate::{
     scope::within,
     sql::Sql,
 };
+
+/// What is a contact's own and goes with it for good.
+const OF_A_CONTACT: &[&str] = &[
+    "DELETE FROM digests WHERE org_id = $1 AND subscription_id IN
+        (SELECT id FROM digest_subscriptions WHERE org_id = $1 AND contact_id = $2)",
+    "DELETE FROM digest_subscriptions WHERE org_id = $1 AND contact_id = $2",
+];
 
 /// What a contact is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +167,7 @@ impl Store {
         restored.and_then(Contact::try_from)
     }
 
-    /// Deletes a contact for good.
+    /// Deletes a contact for good, with the digests that nobody would be there to read.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -170,7 +178,7 @@ impl Store {
         by: impl Into<By>,
     ) -> Result<(), StoreError> {
         let entry = self.entry(org, by, "contact.purged", "contact", id, &json!({}));
-        ask_database!(self, purge::<contact::Entity>(org, id, entry))
+        ask_database!(self, purge_contact(org, id, entry))
     }
 }
 
@@ -270,6 +278,23 @@ impl Sql {
         let held = hold::<contact::Entity>(&change, org, id, Life::Present, None).await?;
         policies::need_unnamed(&change, org, id, None).await?;
         mark::<contact::Entity>(&change, &held, Some(entry.at), entry, "id").await?;
+        Ok(change.commit().await?)
+    }
+
+    pub(crate) async fn purge_contact(
+        &self,
+        org: OrgId,
+        id: Uuid,
+        mut entry: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let change = self.begin_of(org).await?;
+        let held = hold::<contact::Entity>(&change, org, id, Life::Deleted, None).await?;
+        let mut gone = Gone::default();
+        for sql in OF_A_CONTACT {
+            gone.count(sql, sweep(&change, sql, org, id).await?);
+        }
+        entry.detail = gone.told().to_string();
+        remove::<contact::Entity>(&change, &held, entry).await?;
         Ok(change.commit().await?)
     }
 }

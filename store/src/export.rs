@@ -48,6 +48,8 @@ pub const EXPORTED: &[&str] = &[
     "maintenance_windows",
     "contacts",
     "notification_policies",
+    "digest_subscriptions",
+    "digests",
     "unclaimed_devices",
     "uplinks",
     "readings",

@@ -5,6 +5,7 @@
 
 pub mod by;
 pub mod commit;
+pub mod digests;
 pub mod error;
 pub mod export;
 pub mod notify;

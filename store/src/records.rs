@@ -5,6 +5,7 @@ mod alerts;
 mod audit;
 mod billing;
 mod contacts;
+mod digests;
 mod extracts;
 mod history;
 mod load;
@@ -26,6 +27,9 @@ pub use billing::{
     BillingAccount, Counted, DueUsage, NewWebhookEvent, NewestSubscription, UsageKey, WebhookEvent,
 };
 pub use contacts::{Contact, EffectivePolicy, NotificationPolicy};
+pub use digests::{
+    CountedDigest, DigestPlan, DigestSubscription, OpenDigest, SiteDigest, ToldDigest, UnitDigest,
+};
 pub use extracts::{ExtractFilter, PlaceNames};
 pub use history::StatusInterval;
 pub use hub_domain::{

@@ -50,6 +50,7 @@ def people(n):
     contact = make("contacts", name=f"Contact {n}", email=f"contact{n}@example.test")
     steps = [{"afterMinutes": 0, "contactIds": [contact], "channels": ["email"]}]
     make("notification-policies", name=f"Policy {n}", scope="organization", steps=steps)
+    make("digests", contactId=contact, rhythm="weekly", weekday=1, at="07:00", timezone="Europe/Berlin")
     make("invitations", email=f"guest{n}@example.test", role="staff")
 
 

@@ -3,6 +3,7 @@
 
 mod billing;
 mod data;
+mod digests;
 mod edge;
 mod hostile;
 mod identity;

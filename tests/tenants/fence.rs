@@ -165,7 +165,7 @@ async fn moved(world: &World, rows: &Rows, tables: &[String]) -> anyhow::Result<
 
 /// Tables of which the suite's organizations may have no row: what is for a moment, an operator's, about an end, of
 /// billing, or of messages, which this hub is not set up to send.
-const EMPTY: [&str; 12] = [
+const EMPTY: [&str; 13] = [
     "device_chores",
     "unit_chores",
     "impersonations",
@@ -178,6 +178,7 @@ const EMPTY: [&str; 12] = [
     "delivery_attempts",
     "organization_plans",
     "reply_codes",
+    "digests",
 ];
 
 fn site_of(org: &str) -> String {

@@ -20,6 +20,11 @@ pub(crate) const OUT_OF_REACH: &[(&str, &[&str])] = &[
             "chores::finish_chore#2",
             "chores::finish_chore#3",
             "chores::put_off_chore#1",
+            "digests/due::move_on#1",
+            "digests/facts::add_alerts#1",
+            "digests/facts::begun#1",
+            "digests/facts::read_on#1",
+            "digests/told::told#1",
             "doors::door_readings#1",
             "erasure::finish_erasures#1",
             "gateways::note_gateway#1",
@@ -74,6 +79,10 @@ pub(crate) const OUT_OF_REACH: &[(&str, &[&str])] = &[
     (
         "the interface asks for it within the organization before the store does so once more",
         &[
+            "digests/subscriptions::deleted_digest_subscription#1",
+            "digests/subscriptions::need_reader#1",
+            "digests/subscriptions::need_reader#2",
+            "digests/subscriptions::need_sites#1",
             "notify/ledger::attempts#1",
             "notify/ledger::names_of#1",
             "notify/ledger::wanted#1",
@@ -101,6 +110,7 @@ pub(crate) const OUT_OF_REACH: &[(&str, &[&str])] = &[
     (
         "what is only counted or compared, of which nothing is told",
         &[
+            "digests/subscriptions::count_of#1",
             "notify/asked::asked_lately#1",
             "notify/ledger::balance#1",
             "notify/ledger::balance#2",
@@ -140,6 +150,9 @@ pub(crate) const OUT_OF_REACH: &[(&str, &[&str])] = &[
             "device_lives::purge_device#2",
             "device_lives::purge_device#3",
             "device_lives::restore_device#1",
+            "digests/subscriptions::edit_digest_subscription#1",
+            "digests/subscriptions::purge_digest_subscription#2",
+            "digests/subscriptions::restore_digest_subscription#2",
             "doors::door_event_like#1",
             "doors::door_events#1",
             "export::export_units#1",

@@ -21,6 +21,7 @@ pub(crate) const KINDS: &[(&str, &str)] = &[
     ("alert_rule", "putAlertRule"),
     ("contact", "createContact"),
     ("notification_policy", "createNotificationPolicy"),
+    ("digest", "createDigest"),
     ("invitation", "createInvitation"),
     ("inspector_link", "createInspectorLink"),
     ("manual_log", "createManualLog"),
@@ -368,4 +369,16 @@ pub(crate) const SAMPLES: &[Sample] = &[
     Sample::of("restoreNotificationPolicy").path(&["gone_notification_policy"]),
     Sample::of("purgeNotificationPolicy").path(&["dead_notification_policy"]),
     Sample::of("getEffectivePolicy").path(&["unit"]),
+    Sample::of("listDigests"),
+    Sample::of("createDigest").body(
+        r#"{"rhythm":"weekly","weekday":7,"at":"03:17","timezone":"UTC","siteIds":["$site"]}"#,
+    ),
+    Sample::of("createDigest").body(
+        r#"{"contactId":"$contact","rhythm":"weekly","weekday":7,"at":"03:17","timezone":"UTC"}"#,
+    ),
+    Sample::of("getDigest").path(&["digest"]),
+    Sample::of("editDigest").path(&["digest"]).body(r#"{"at":"03:18","siteIds":["$site"]}"#),
+    Sample::of("deleteDigest").path(&["spare_digest"]),
+    Sample::of("restoreDigest").path(&["gone_digest"]),
+    Sample::of("purgeDigest").path(&["dead_digest"]),
 ];

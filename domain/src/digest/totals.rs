@@ -3,7 +3,7 @@
 //! Time is counted to the millisecond, and every millisecond of the period is in one of four piles: inside the limits,
 //! outside, unknown, and not in use. Silence is unknown, never inside.
 
-use crate::{AlertKind, Severity, Status, Timestamp, UnitId, alert::names};
+use crate::{AlertKind, Severity, Status, Timestamp, UnitId, alert::names, notify::Reason};
 
 names! {
     /// What a span of time is counted as.
@@ -140,6 +140,29 @@ names! {
     }
 }
 
+impl Skip {
+    /// As the ledger has it.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::NoUnits => Reason::NoUnits,
+            Self::NothingToSay => Reason::NothingToSay,
+        }
+    }
+
+    /// As a sentence for people.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::NoUnits => "There are no units at the sites that the digest is of.",
+            Self::NothingToSay => {
+                "They want it only if there is something to say, and there was not: no alert opened, all was in its \
+                 limits and known, no manual log was missed and no unit wants anybody."
+            }
+        }
+    }
+}
+
 /// Whether a digest is not sent, and by which rule. There is no other.
 #[must_use]
 pub fn skip(totals: &Totals, only_if_needed: bool) -> Option<Skip> {
@@ -167,11 +190,31 @@ pub fn totals(units: &[UnitFacts], from: Timestamp, to: Timestamp) -> Totals {
             totals.attention.push(Attention { unit: unit.id, reasons });
         }
     }
-    totals.attention.sort_by(|a, b| (&a.reasons, a.unit).cmp(&(&b.reasons, b.unit)));
+    totals.sort();
     totals
 }
 
 impl Totals {
+    /// These, and those of other units of the same period. So many units can be summed up a few at a time.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.units += others.units;
+        self.inside_millis += others.inside_millis;
+        self.outside_millis += others.outside_millis;
+        self.unknown_millis += others.unknown_millis;
+        self.unused_millis += others.unused_millis;
+        self.opened.critical += others.opened.critical;
+        self.opened.warning += others.opened.warning;
+        self.missed_logs += others.missed_logs;
+        self.attention.extend(others.attention);
+        self.sort();
+        self
+    }
+
+    fn sort(&mut self) {
+        self.attention.sort_by(|a, b| (&a.reasons, a.unit).cmp(&(&b.reasons, b.unit)));
+    }
+
     fn count_time(&mut self, unit: &UnitFacts, from: Timestamp, to: Timestamp) {
         let mut spans: Vec<&Span> = unit.spans.iter().collect();
         spans.sort_by_key(|span| span.from);

@@ -5,7 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::{policy::Channel, situation::PersonId};
-use crate::{AlertId, Timestamp, alert::names};
+use crate::{AlertId, Timestamp, alert::names, zone::Day};
 
 /// The id of a line of the ledger. It follows from the alert, what is told of it, to whom and how, so that a line that
 /// is planned twice is there once.
@@ -26,6 +26,12 @@ impl IntentId {
     #[must_use]
     pub fn carrying(first: Self, stage: Stage) -> Self {
         Self::named(&format!("{}|{stage}", first.0))
+    }
+
+    /// The id of what a digest tells of a day: each subscription has one of each day at most.
+    #[must_use]
+    pub fn of_digest(subscription: Uuid, day: Day) -> Self {
+        Self::named(&format!("{subscription}|{}|{day}", Stage::Digest))
     }
 
     /// The id of a message that somebody asked for.
@@ -90,6 +96,8 @@ pub enum Stage {
     PhoneCode,
     /// The answer to what they wrote.
     Reply,
+    /// What a day or a week was like.
+    Digest,
 }
 
 impl fmt::Display for Stage {
@@ -109,6 +117,7 @@ impl fmt::Display for Stage {
             Self::Test => f.write_str("test"),
             Self::PhoneCode => f.write_str("phone_code"),
             Self::Reply => f.write_str("reply"),
+            Self::Digest => f.write_str("digest"),
         }
     }
 }
@@ -126,6 +135,7 @@ impl Stage {
             Self::Test,
             Self::PhoneCode,
             Self::Reply,
+            Self::Digest,
         ];
         if let Some(stage) = whole.into_iter().find(|stage| stage.to_string() == text) {
             return Some(stage);
@@ -166,6 +176,12 @@ names! {
         PhoneCode = "phone_code",
         /// They wrote first.
         Reply = "reply",
+        /// They chose to be told of each day or week.
+        Digest = "digest",
+        /// There are no units that a digest could be of.
+        NoUnits = "no_units",
+        /// They want a digest only if there is something to say.
+        NothingToSay = "nothing_to_say",
         /// Not so bad as the policy asks for.
         BelowSeverity = "below_severity",
         /// Quiet hours.

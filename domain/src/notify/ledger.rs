@@ -102,7 +102,8 @@ impl Told {
             | Stage::Overflow
             | Stage::Test
             | Stage::PhoneCode
-            | Stage::Reply => None,
+            | Stage::Reply
+            | Stage::Digest => None,
         }
     }
 

@@ -142,6 +142,23 @@ fn a_digest_is_skipped_by_a_stated_rule_alone() {
 }
 
 proptest! {
+    /// However they are split.
+    #[test]
+    fn units_may_be_summed_up_a_few_at_a_time(
+        spans in prop::collection::vec((0..60_i64, 0..4_usize), 0..20),
+        size in 1..8_usize,
+    ) {
+        let one = |(number, (at, kind)): (u128, (i64, usize))| {
+            let spans = vec![Span { from: hour(at), to: None, kind: SpanKind::ALL[kind] }];
+            let opened = vec![(AlertKind::MissedManualEntry, Severity::Warning); kind];
+            UnitFacts { spans, opened, ..unit(number, "") }
+        };
+        let units: Vec<UnitFacts> = (1..).zip(spans).map(one).collect();
+        let parts = units.chunks(size).map(|some| totals(some, hour(10), hour(34)));
+        let summed = parts.fold(Totals::default(), Totals::and);
+        prop_assert_eq!(summed, totals(&units, hour(10), hour(34)));
+    }
+
     #[test]
     fn the_piles_add_up_to_the_time_there_was(
         spans in prop::collection::vec((-50..100_i64, prop::option::of(0..40_i64), 0..4_usize), 0..12),

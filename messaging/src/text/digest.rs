@@ -53,6 +53,8 @@ pub struct DigestSite {
     pub missed_logs: u32,
     /// Units that need somebody's attention.
     pub attention: Vec<DigestUnit>,
+    /// How many more of them there are than are listed.
+    pub more: u32,
 }
 
 /// One unit that needs somebody's attention.
@@ -62,6 +64,10 @@ pub struct DigestUnit {
     pub name: String,
     /// Outside limits, in seconds.
     pub out_secs: u64,
+    /// Whether nothing is heard of it.
+    pub is_silent: bool,
+    /// Manual logs that nobody made in time.
+    pub missed_logs: u32,
     /// Its alerts that are open.
     pub open: Vec<AlertKind>,
 }
@@ -75,7 +81,7 @@ impl Digest {
         context! {
             organization => room.name(&self.organization),
             period => period,
-            attention => self.sites.iter().map(|site| site.attention.len()).sum::<usize>(),
+            attention => self.sites.iter().map(DigestSite::attention).sum::<usize>(),
             sites => self.sites.iter().map(|site| site.values(room)).collect::<Vec<_>>(),
             from_long => self.view.time_long(self.from),
             until_long => self.view.time_long(self.until),
@@ -86,6 +92,11 @@ impl Digest {
 }
 
 impl DigestSite {
+    /// How many units need somebody's attention.
+    fn attention(&self) -> usize {
+        self.attention.len() + usize::try_from(self.more).unwrap_or(usize::MAX)
+    }
+
     fn values(&self, room: Room) -> Value {
         let some = |secs| (secs > 0).then(|| duration(secs));
         let whole = self.in_secs.saturating_add(self.out_secs).saturating_add(self.unknown_secs);
@@ -96,6 +107,7 @@ impl DigestSite {
             unknown => some(self.unknown_secs),
             alerts => self.alerts,
             missed_logs => self.missed_logs,
+            more => self.more,
             units => self.attention.iter().map(|unit| unit.values(room)).collect::<Vec<_>>(),
         }
     }
@@ -105,7 +117,9 @@ impl DigestUnit {
     fn values(&self, room: Room) -> Value {
         context! {
             name => room.name(&self.name),
-            out => duration(self.out_secs),
+            out => (self.out_secs > 0).then(|| duration(self.out_secs)),
+            is_silent => self.is_silent,
+            missed_logs => self.missed_logs,
             open => self.open.iter().map(|kind| Value::from(kind.name())).collect::<Vec<_>>(),
         }
     }

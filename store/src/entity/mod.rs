@@ -18,6 +18,8 @@ pub(crate) mod delivery_attempt;
 pub(crate) mod device;
 pub(crate) mod device_assignment;
 pub(crate) mod device_chore;
+pub(crate) mod digest;
+pub(crate) mod digest_subscription;
 pub(crate) mod door_event;
 pub(crate) mod erasure;
 pub(crate) mod gateway;

@@ -19,7 +19,7 @@ use super::{
     pointless::pointless,
     receipts::{failed, opted_out},
     reply_codes::{self, Answerable},
-    save::{MOST_ATTEMPTS, job_of, queue_of},
+    save::{MOST_ATTEMPTS, job_of, priority_of, queue_of},
 };
 use crate::{
     Store, StoreError,
@@ -445,7 +445,8 @@ pub(crate) async fn requeue(
 ) -> Result<(), StoreError> {
     let channel = known("channel", &row.channel, Channel::parse)?;
     let generation = row.generation + 1;
-    let again = job_of(job, queue_of(channel), row.id, generation, Some(until));
+    let again = job_of(job, queue_of(channel), row.id, generation, Some(until))
+        .priority(priority_of(&row.stage));
     let state = row.state.clone();
     let mut edit: notification_intent::ActiveModel = row.into();
     edit.state = Set(state);

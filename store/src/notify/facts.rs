@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use super::ledger::members;
 use crate::{
-    Store, StoreError,
+    Store, StoreError, digests,
     entity::{alert, known, notification_intent, organization, site, unit},
     open::ask_database,
+    records::ToldDigest,
     scope::within,
     sql::Sql,
 };
@@ -67,6 +68,8 @@ pub struct Facts {
     pub units_there: usize,
     /// Its alert, or those of a message of several, oldest first.
     pub alerts: Vec<ToldAlert>,
+    /// What a digest says.
+    pub digest: Option<ToldDigest>,
 }
 
 impl Store {
@@ -109,7 +112,8 @@ impl Sql {
         let alerts = told(&asked, org, &ids).await?;
         let organization = name.ok_or(StoreError::NotFound)?.name;
         let units_there = units_at(&asked, org, alerts.iter().map(|alert| alert.site_id)).await?;
-        Ok(Facts { organization, units_there, alerts })
+        let digest = digests::told(&asked, org, intent).await?;
+        Ok(Facts { organization, units_there, alerts, digest })
     }
 
     pub(crate) async fn told_alerts(

@@ -32,3 +32,5 @@ pub use save::{MOST_ATTEMPTS, queue_of};
 pub use situation::Looked;
 
 pub(crate) use due::{look_again, look_again_at_all};
+pub(crate) use pointless::pointless;
+pub(crate) use save::{job_of, priority_of};

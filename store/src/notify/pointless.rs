@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Why there is no point in sending it, if there is none: the alert is over or acknowledged, the person not reached.
-pub(super) async fn pointless(
+pub(crate) async fn pointless(
     change: &DatabaseTransaction,
     row: &notification_intent::Model,
 ) -> Result<Option<(IntentState, Reason, &'static str)>, StoreError> {

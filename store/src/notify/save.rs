@@ -2,7 +2,7 @@
 
 use hub_domain::{
     OrgId, Timestamp,
-    notify::{Channel, Intent, IntentState, Planned},
+    notify::{Channel, Intent, IntentState, Planned, Stage},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -29,6 +29,7 @@ const ROWS_AT_A_TIME: usize = 1_000;
 
 /// What is urgent goes before what is not: a digest waits for an alarm.
 const ALERT_PRIORITY: i32 = 10;
+const DIGEST_PRIORITY: i32 = 0;
 
 /// The queue of a channel's messages.
 #[must_use]
@@ -212,6 +213,11 @@ async fn write_lines(
             .await?;
     }
     Ok(())
+}
+
+/// The priority of what is told in a stage.
+pub(crate) fn priority_of(stage: &str) -> i32 {
+    if stage == Stage::Digest.to_string() { DIGEST_PRIORITY } else { ALERT_PRIORITY }
 }
 
 /// The job that sends an intent, given to the queue for the `generation`th time.

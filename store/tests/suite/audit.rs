@@ -1,11 +1,14 @@
 //! The audit log: complete, narrowed cheaply, and never changed.
 
-use hub_domain::{AlertEventKind, AlertKind, KeyId, OrgId, RuleLayer, UserId};
+use hub_domain::{
+    AlertEventKind, AlertKind, KeyId, OrgId, RuleLayer, UserId,
+    digest::{Rhythm, Schedule},
+};
 use hub_store::{
     By, ContactIn, Editor, NewSecret, RuleEdit, RuleScope, Store, UnitCommit,
     records::{
-        Actor, AuditEntry, AuditFilter, Channel, Edition, Life, MaintenanceWindow, NewDevice,
-        NewInvitation, Plan, Role, Step, WindowKind,
+        Actor, AuditEntry, AuditFilter, Channel, DigestPlan, Edition, Life, MaintenanceWindow,
+        NewDevice, NewInvitation, Plan, Role, Step, WindowKind,
     },
 };
 use serde_json::{Value, json};
@@ -45,6 +48,11 @@ fn plan(contact: Uuid) -> Plan {
     }
 }
 
+fn digest_plan() -> DigestPlan {
+    let schedule = Schedule { rhythm: Rhythm::Daily, minute: 420, zone: hub_domain::Zone::UTC };
+    DigestPlan { schedule, sites: Vec::new(), only_if_needed: false }
+}
+
 /// Does everything that can be done to rules, keys, connections, contacts and policies; what each is called.
 async fn do_everything(world: &World, org: OrgId, by: By) -> Vec<&'static str> {
     let store = &world.store;
@@ -78,6 +86,14 @@ async fn do_everything(world: &World, org: OrgId, by: By) -> Vec<&'static str> {
     store.restore_policy(org, policy, by()).await.unwrap();
     store.delete_policy(org, policy, by()).await.unwrap();
     store.purge_policy(org, policy, by()).await.unwrap();
+    let digest = digest_plan();
+    let reader = hub_domain::notify::PersonId::Contact(who);
+    let it = store.create_digest_subscription(org, reader, digest.clone(), by()).await.unwrap().id;
+    store.edit_digest_subscription(org, it, 1, digest, by()).await.unwrap();
+    store.delete_digest_subscription(org, it, by()).await.unwrap();
+    store.restore_digest_subscription(org, it, by()).await.unwrap();
+    store.delete_digest_subscription(org, it, by()).await.unwrap();
+    store.purge_digest_subscription(org, it, by()).await.unwrap();
     store.delete_contact(org, who, by()).await.unwrap();
     store.restore_contact(org, who, by()).await.unwrap();
     store.delete_contact(org, who, by()).await.unwrap();
@@ -107,6 +123,12 @@ async fn do_everything(world: &World, org: OrgId, by: By) -> Vec<&'static str> {
         "notification_policy.restored",
         "notification_policy.deleted",
         "notification_policy.purged",
+        "digest_subscription.created",
+        "digest_subscription.updated",
+        "digest_subscription.deleted",
+        "digest_subscription.restored",
+        "digest_subscription.deleted",
+        "digest_subscription.purged",
         "contact.deleted",
         "contact.restored",
         "contact.deleted",

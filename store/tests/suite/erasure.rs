@@ -11,13 +11,13 @@ use uuid::Uuid;
 use crate::world::{NOON, World};
 
 /// A look into the database itself, past the store.
-enum Database {
+pub(crate) enum Database {
     Postgres(PgConnection),
     Sqlite(SqliteConnection),
 }
 
 impl Database {
-    async fn of(world: &World) -> Self {
+    pub(crate) async fn of(world: &World) -> Self {
         if world.url.starts_with("sqlite") {
             Self::Sqlite(SqliteConnection::connect(&world.url).await.unwrap())
         } else {
@@ -25,7 +25,7 @@ impl Database {
         }
     }
 
-    async fn run(&mut self, sql: &str) {
+    pub(crate) async fn run(&mut self, sql: &str) {
         let statement = AssertSqlSafe(sql.to_owned());
         let error = match self {
             Self::Postgres(connection) => sqlx::query(statement).execute(connection).await.err(),
@@ -34,7 +34,7 @@ impl Database {
         assert!(error.is_none(), "{sql}: {error:?}");
     }
 
-    async fn texts(&mut self, sql: &str) -> Vec<String> {
+    pub(crate) async fn texts(&mut self, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
             Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_all(connection).await,
@@ -80,7 +80,7 @@ impl Database {
     }
 
     /// An id as a literal.
-    fn id(&self, id: Uuid) -> String {
+    pub(crate) fn id(&self, id: Uuid) -> String {
         match self {
             Self::Postgres(_) => format!("'{id}'::uuid"),
             Self::Sqlite(_) => format!("x'{}'", id.simple()),
@@ -111,7 +111,7 @@ async fn full(world: &World, db: &mut Database) -> (OrgId, UserId) {
     let id = |db: &Database| db.id(Uuid::now_v7());
     let (o, s, u, w) = (db.id(org.0), db.id(site.0), db.id(units[0].id.0), db.id(owner.0));
     let (device, rule, alert, log, link) = (id(db), id(db), id(db), id(db), id(db));
-    let (contact, intent) = (id(db), id(db));
+    let (contact, intent, reader) = (id(db), id(db), id(db));
     let (b, t) = (db.bytes(), NOON.as_millis());
     let rows = [
         format!(
@@ -154,6 +154,13 @@ async fn full(world: &World, db: &mut Database) -> (OrgId, UserId) {
         ),
         format!(
             "notification_intents (id, org_id, alert_id, stage, contact_id, channel, state, reason_code, reason, possible_duplicate, generation, attempts, planned_at, due_at, changed_at) VALUES ({intent}, {o}, {alert}, 'opened+0', {contact}, 'sms', 'queued', 'step', 'x', FALSE, 1, 0, {t}, {t}, {t})"
+        ),
+        format!(
+            "digest_subscriptions (id, org_id, contact_id, rhythm, minute, timezone, sites, is_only_if_needed, last_until, due_at, seq, created_at) VALUES ({reader}, {o}, {contact}, 'daily', 420, 'UTC', '[]', FALSE, {t}, {t}, 1, {t})"
+        ),
+        format!(
+            "digests (id, org_id, subscription_id, day, rhythm, timezone, from_at, to_at, state, generation, created_at, changed_at) VALUES ({}, {o}, {reader}, '2026-11-20', 'daily', 'UTC', {t} - 1, {t}, 'due', 1, {t}, {t})",
+            id(db)
         ),
         format!(
             "delivery_attempts (id, org_id, intent_id, number, state, begun_at) VALUES ({}, {o}, {intent}, 1, 'begun', {t})",

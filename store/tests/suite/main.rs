@@ -8,6 +8,7 @@ mod commits;
 mod crashes;
 mod data;
 mod databases;
+mod digests;
 mod erasure;
 mod live;
 mod loads;
@@ -96,6 +97,14 @@ on_both_databases! {
         a_gateway_is_noted_once_a_minute,
         a_sensor_is_claimed_once_with_its_frames,
         nobody_touches_sensors_of_another;
+    digests:
+        each_day_has_one_over_both_changes_of_the_clocks,
+        of_many_that_look_one_begins_a_digest,
+        what_was_missed_is_made_up_by_one,
+        a_digest_counts_what_the_histories_say,
+        a_digest_is_told_or_its_line_says_why_not,
+        a_digest_that_the_queue_lost_is_given_to_it_again,
+        a_subscription_is_edited_ended_and_brought_back;
     erasure:
         an_erasure_leaves_nothing_and_touches_nothing_of_others,
         an_erasure_that_was_cut_goes_on,

@@ -106,6 +106,7 @@ impl World {
             ("api-keys", "createApiKey"),
             ("contacts", "createContact"),
             ("notification-policies", "createNotificationPolicy"),
+            ("digests", "createDigest"),
             ("manual-logs", "createManualLog"),
             ("corrective-actions", "createCorrectiveAction"),
             ("maintenance-windows", "createMaintenanceWindow"),
@@ -166,6 +167,12 @@ impl World {
         let answer = network.send(request.json(&frame)).await.expect("the hub answers");
         assert!(answer.status.is_success(), "{}", answer.body);
         dev_eui
+    }
+
+    /// A contact who has no digest yet: nobody has more than ten.
+    async fn fresh_contact(&self) -> String {
+        let contact = json!({ "name": "Reader", "email": "reader@example.test" });
+        id(&self.owner.create("/api/v1/contacts", contact).await)
     }
 
     async fn fresh_invitation(&self) -> String {
@@ -240,6 +247,10 @@ impl World {
                 "quietHours": { "from": "22:00", "to": "06:00", "timezone": "UTC" },
                 "steps": [{ "afterMinutes": 0, "contactIds": [self.one("contacts")], "roles": ["owner"], "channels": ["email"] }],
             }),
+            "createDigest" => json!({
+                "contactId": self.fresh_contact().await, "rhythm": "weekly", "weekday": 1, "at": "07:00",
+                "timezone": "UTC", "siteIds": [self.one("sites")], "onlyIfNeeded": true,
+            }),
             "createCorrectiveAction" => {
                 json!({ "unitId": self.one("units"), "action": name, "takenAt": ago(5) })
             }
@@ -276,6 +287,10 @@ impl World {
                 "kinds": ["temperature_high"],
                 "quietHours": { "from": "22:00", "to": "06:00", "timezone": "UTC" },
                 "steps": [{ "afterMinutes": 0, "contactIds": [self.one("contacts")], "roles": ["owner"], "channels": ["email"] }],
+            }),
+            "editDigest" => json!({
+                "rhythm": "weekly", "weekday": 2, "at": "08:00", "timezone": "UTC", "onlyIfNeeded": false,
+                "siteIds": [self.one("sites")],
             }),
             "editMember" => json!({ "role": "staff" }),
             "editAlertRule" => json!({ "rule": {}, "unset": ["confirmHighShutSecs"] }),

@@ -1,5 +1,6 @@
 //! Mails, word by word.
 
+use hub_domain::AlertKind;
 use insta::assert_snapshot;
 
 use super::super::*;
@@ -80,6 +81,42 @@ fn a_mail_says_why_it_comes_now() {
             let is_wanted = wanted == Some(reason);
             assert_eq!(is_said, (is_wanted, is_wanted), "{stage:?}: {}", mail.text);
         }
+    }
+}
+
+#[test]
+fn a_digest_says_of_each_unit_what_is_the_matter() {
+    let unit = |name: &str| DigestUnit {
+        name: name.into(),
+        out_secs: 0,
+        is_silent: false,
+        missed_logs: 0,
+        open: Vec::new(),
+    };
+    let mut digest = digest("Main Street");
+    digest.sites[0].attention = vec![
+        DigestUnit {
+            out_secs: 90,
+            is_silent: true,
+            missed_logs: 2,
+            open: vec![AlertKind::DoorOpen, AlertKind::LowBattery],
+            ..unit("All of it")
+        },
+        DigestUnit { is_silent: true, ..unit("Silent") },
+        DigestUnit { missed_logs: 1, ..unit("Forgotten") },
+    ];
+    digest.sites[0].more = 7;
+    let mail = email(Message::Digest(digest));
+    assert_eq!(mail.subject, "Your day at Harbour Kitchens: 10 units need a look");
+    for line in [
+        "All of it: door open, sensor battery low, out of range 1 min, no data, manual logs missed: 2",
+        "Silent: no data",
+        "Forgotten: manual logs missed: 1",
+        "and 7 more",
+    ] {
+        assert!(mail.text.contains(&format!("! {line}\n")), "{line} is not in {}", mail.text);
+        let line = line.split_once(": ").map_or(line, |(_, said)| said);
+        assert!(mail.html.contains(&format!("{line}</li>")), "{line} is not in {}", mail.html);
     }
 }
 

@@ -137,8 +137,11 @@ pub(super) fn digest(name: &str) -> Digest {
                 attention: vec![DigestUnit {
                     name: name.into(),
                     out_secs: 11_520,
+                    is_silent: false,
+                    missed_logs: 0,
                     open: vec![AlertKind::TemperatureHigh],
                 }],
+                more: 0,
             },
             DigestSite {
                 name: "Harbour Road".into(),
@@ -148,6 +151,7 @@ pub(super) fn digest(name: &str) -> Digest {
                 alerts: 0,
                 missed_logs: 0,
                 attention: Vec::new(),
+                more: 0,
             },
         ],
         view_url: Some("https://hub.example.org/reports".into()),
