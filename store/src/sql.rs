@@ -269,7 +269,7 @@ fn postgres_pool(connections: u32, options: &PgConnectOptions, role: &'static st
         .acquire_timeout(ACQUIRE_WITHIN)
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                connection.execute(PIN_DURABILITY).await?;
+                connection.execute(PIN_SESSION).await?;
                 connection.execute(role).await.map(drop)
             })
         })
@@ -360,9 +360,12 @@ async fn check_postgres(options: &PgConnectOptions) -> Result<(), OpenError> {
     }
 }
 
-/// Makes the setting that was found safe this session's own, which outranks what is set behind our back later.
-pub(crate) const PIN_DURABILITY: &str =
-    "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)";
+/// Makes the setting that was found safe this session's own, which outranks what is set behind our back later. And has the
+/// server end a transaction in which nothing is said for ten seconds: a process that was stopped in the middle of one, or
+/// cut off, would hold its rows against all others for as long as its line seems to be there.
+pub(crate) const PIN_SESSION: &str = "
+SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false),
+    set_config('idle_in_transaction_session_timeout', '10s', false)";
 
 /// The setting that makes commits on this connection unsafe, if one does.
 pub(crate) async fn unsafe_setting(

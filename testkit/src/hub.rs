@@ -196,7 +196,20 @@ impl HubProcess {
     /// # Errors
     /// When it cannot be run.
     pub fn start_worker(&self) -> anyhow::Result<WorkerProcess> {
+        self.worker(self.command())
+    }
+
+    /// The same on a database that it reaches in another way.
+    ///
+    /// # Errors
+    /// As [`Self::start_worker`].
+    pub fn start_worker_by(&self, database_url: &str) -> anyhow::Result<WorkerProcess> {
         let mut command = self.command();
+        command.env("DATABASE_URL", database_url);
+        self.worker(command)
+    }
+
+    fn worker(&self, mut command: Command) -> anyhow::Result<WorkerProcess> {
         command.env("HUB_PUBLIC_URL", self.url());
         WorkerProcess::start(command, File::options().create(true).append(true).open(self.log())?)
     }

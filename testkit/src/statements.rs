@@ -18,14 +18,25 @@ pub struct Cut {
     pub mark: &'static str,
     /// Which statement of that transaction, its `BEGIN` being 0.
     pub nth: usize,
-    /// Whether the server still does it, and only its answer is lost.
-    pub after: bool,
+    /// What is done to it.
+    pub how: How,
+}
+
+/// What is done to a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// The line is cut before it reaches the server.
+    Before,
+    /// The server does it, and the line is cut before its answer.
+    After,
+    /// Neither it nor anything after it reaches the server, and the line is kept: as of a process that is stopped.
+    Stall,
 }
 
 /// What became of a cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// The line was cut at the last of these statements of its transaction.
+    /// The line was cut, or stalled, at the last of these statements of its transaction.
     Done(Vec<String>),
     /// Such a transaction ended before: it has only so many statements.
     TooFar(usize),
@@ -130,9 +141,8 @@ struct Line {
 /// A message that was read, and whether it goes through.
 enum Verdict {
     Pass,
-    /// It goes through, and its answer does not.
-    LoseAnswer,
-    Cut,
+    /// This is done to it.
+    Do(How),
 }
 
 impl Line {
@@ -141,11 +151,16 @@ impl Line {
         if begin(&mut &*near, &mut &*far).is_some() {
             while let Some(message) = read_message(&mut &*near, true) {
                 match self.judge(&message) {
-                    Verdict::Cut => break,
-                    Verdict::LoseAnswer => {
+                    Verdict::Pass => {}
+                    Verdict::Do(How::Before) => break,
+                    Verdict::Do(How::After) => {
                         *self.is_lost.lock().unwrap_or_else(PoisonError::into_inner) = true;
                     }
-                    Verdict::Pass => {}
+                    Verdict::Do(How::Stall) => {
+                        // until the other side has enough
+                        std::io::copy(&mut &*near, &mut std::io::sink()).ok();
+                        break;
+                    }
                 }
                 if (&*far).write_all(&message).is_err() {
                     break;
@@ -195,7 +210,7 @@ impl Line {
 
 /// What is done to the last of these statements of one transaction.
 fn decide(order: &mut Order, said: &[String], is_last: bool) -> Verdict {
-    let Some(Cut { mark, nth, after }) = order.cut.clone() else { return Verdict::Pass };
+    let Some(Cut { mark, nth, how }) = order.cut.clone() else { return Verdict::Pass };
     if !said.iter().any(|sql| sql.starts_with(mark)) {
         return Verdict::Pass;
     }
@@ -203,7 +218,7 @@ fn decide(order: &mut Order, said: &[String], is_last: bool) -> Verdict {
     if at == nth {
         order.fate = Some(Fate::Done(said.to_vec()));
         order.cut = None;
-        return if after { Verdict::LoseAnswer } else { Verdict::Cut };
+        return Verdict::Do(how);
     }
     if is_last {
         order.fate = Some(Fate::TooFar(said.len()));
@@ -273,25 +288,25 @@ mod tests {
         let mut line = connect(&relay, &url).await;
         sqlx::query("CREATE TABLE kept (n int)").execute(&mut line).await.unwrap();
         let mark = "INSERT INTO kept";
-        for (nth, after, is_kept) in [
-            (1, false, false),
-            (2, false, false),
-            (2, true, false),
-            (3, false, false),
-            (3, true, true),
+        for (nth, how, is_kept) in [
+            (1, How::Before, false),
+            (2, How::Before, false),
+            (2, How::After, false),
+            (3, How::Before, false),
+            (3, How::After, true),
         ] {
             let mut line = connect(&relay, &url).await;
             let before = count(&mut line).await;
-            relay.cut(Cut { mark, nth, after });
-            assert!(twice(&mut line).await.is_err(), "{nth} {after}");
+            relay.cut(Cut { mark, nth, how });
+            assert!(twice(&mut line).await.is_err(), "{nth} {how:?}");
             let insert = "INSERT INTO kept VALUES ($1)";
             let said = ["BEGIN", insert, insert, "COMMIT"].map(str::to_owned);
             assert_eq!(relay.take_fate(), Some(Fate::Done(said[..=nth].to_vec())));
             let mut line = connect(&relay, &url).await;
             let grown = count(&mut line).await - before;
-            assert_eq!(grown, if is_kept { 2 } else { 0 }, "{nth} {after}");
+            assert_eq!(grown, if is_kept { 2 } else { 0 }, "{nth} {how:?}");
         }
-        relay.cut(Cut { mark, nth: 4, after: false });
+        relay.cut(Cut { mark, nth: 4, how: How::Before });
         let mut line = connect(&relay, &url).await;
         twice(&mut line).await.unwrap();
         assert_eq!(relay.take_fate(), Some(Fate::TooFar(4)));

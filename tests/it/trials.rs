@@ -61,8 +61,8 @@ const SIDE_BY_SIDE: &[Trial] = &[
     Trial { name: "k2-sqlite", run: |size| hub_killed::sms(Backend::Sqlite, size).boxed() },
     Trial { name: "o1-postgres", run: |size| aborted::on_postgres(size).boxed() },
     Trial { name: "o1-sqlite", run: |size| aborted::on_sqlite(size).boxed() },
-    Trial { name: "o2-postgres", run: |size| asleep::run(Backend::Postgres, size).boxed() },
-    Trial { name: "o2-sqlite", run: |size| asleep::run(Backend::Sqlite, size).boxed() },
+    Trial { name: "o2-asking", run: |size| asleep::run(size).boxed() },
+    Trial { name: "o2-planning", run: |size| asleep::in_a_transaction(size).boxed() },
     Trial { name: "n3-postgres", run: |size| storm::run(Backend::Postgres, size).boxed() },
     Trial { name: "k2-stripe", run: |size| hub_killed::stripe(size).boxed() },
 ];

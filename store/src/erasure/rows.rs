@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::catalog::{Catalog, Table, Way};
 use crate::{
     StoreError,
-    sql::{PIN_DURABILITY, Pools},
+    sql::{PIN_SESSION, Pools},
 };
 
 /// The lock under which one process at a time erases: "hub" and a number of ours.
@@ -44,7 +44,7 @@ impl Eraser {
         let connection = match pools {
             Pools::Postgres { options, .. } => {
                 let mut connection = PgConnection::connect_with(options).await?;
-                connection.execute(PIN_DURABILITY).await?;
+                connection.execute(PIN_SESSION).await?;
                 let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(ERASURE_LOCK);
                 lock.execute(&mut connection).await?;
                 Connection::Postgres(Box::new(connection))

@@ -184,7 +184,7 @@ impl PostgresSession {
             let mut connection = PgConnection::connect_with(&self.options).await?;
             match sql::unsafe_setting(&mut connection).await? {
                 Some(setting) => return Err(sqlx::Error::Protocol(format!("{setting} is off"))),
-                None => connection.execute(sql::PIN_DURABILITY).await?,
+                None => connection.execute(sql::PIN_SESSION).await?,
             };
             Ok(connection)
         };

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use hub_testkit::{
-    statements::{Cut, Fate, Statements},
+    statements::{Cut, Fate, How, Statements},
     wait,
 };
 
@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(30);
 /// What the writer's transaction begins with, and none else.
 const WRITERS: &str = "BEGIN; SET LOCAL ROLE hub_writer";
 /// What a plan's transaction writes first.
-const PLANS: &str = "INSERT INTO \"organization_plans\"";
+pub(crate) const PLANS: &str = "INSERT INTO \"organization_plans\"";
 
 /// What a transaction has in which there is an alert, and in which there is something to send.
 const ALERTS: &str = "INSERT INTO alerts";
@@ -72,16 +72,16 @@ impl Covered {
 struct Next {
     first: usize,
     nth: usize,
-    after: bool,
+    how: How,
 }
 
 impl Next {
     const fn from(first: usize) -> Self {
-        Self { first, nth: first, after: false }
+        Self { first, nth: first, how: How::Before }
     }
 
     const fn cut(self, mark: &'static str) -> Cut {
-        Cut { mark, nth: self.nth, after: self.after }
+        Cut { mark, nth: self.nth, how: self.how }
     }
 
     /// Goes on to the next statement, and past the last of a whole transaction to the first, on the other side of it.
@@ -90,11 +90,11 @@ impl Next {
         let is_whole = said.iter().any(|sql| sql.starts_with(whole));
         let Some(last) = said.last() else { return };
         let head: String = last.chars().take(40).filter(|c| *c != '\n').collect();
-        let side = if self.after { "after" } else { "before" };
-        covered.note(format!("{what}: {side} {}, {head}", self.nth));
+        covered.note(format!("{what}: {:?} {}, {head}", self.how, self.nth));
         self.nth += 1;
         if is_whole && last.starts_with("COMMIT") {
-            *self = Self { nth: self.first, after: !self.after, ..*self };
+            let how = if self.how == How::Before { How::After } else { How::Before };
+            *self = Self { nth: self.first, how, ..*self };
         }
     }
 }
@@ -128,8 +128,7 @@ async fn ended(stand: &Stand, companies: &[Company], covered: &Covered, kills: u
 pub(crate) async fn on_postgres(size: Size) -> Option<String> {
     let relay = Statements::to(server().port());
     let url = database(Backend::Postgres).await?;
-    let name = url.rsplit('/').next()?.to_owned();
-    let relayed = format!("postgres://hub@127.0.0.1:{}/{name}", relay.port());
+    let relayed = relayed(&url, &relay);
     let mut stand = Stand::on(Some(url), |hub, _, _| hub.database_url(relayed)).await?;
     let mut companies = Vec::new();
     for _ in 0..size.of(1, 20) {
@@ -167,6 +166,12 @@ pub(crate) async fn on_postgres(size: Size) -> Option<String> {
     companies.extend(planned);
     assert!(covered.0.len() >= of_alerts + 12, "{:#?}", covered.0);
     Some(ended(&stand, &companies, &covered, 0).await)
+}
+
+/// The same database through a relay.
+pub(crate) fn relayed(url: &str, relay: &Statements) -> String {
+    let name = url.rsplit('/').next().unwrap_or_default();
+    format!("postgres://hub@127.0.0.1:{}/{name}", relay.port())
 }
 
 /// The database refuses to write to each table of the transaction in turn, and the hub is killed at random instants.

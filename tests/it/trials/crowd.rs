@@ -112,11 +112,6 @@ impl Stand {
         Some(Self { world, rows, made: 0 })
     }
 
-    /// Whether it is on PostgreSQL.
-    pub(crate) const fn is_postgres(&self) -> bool {
-        matches!(self.rows, Rows::Postgres(_))
-    }
-
     /// Makes an organization. Its units are out of range at once when they are too warm, and silent without an alert.
     pub(crate) async fn company(&mut self, shape: Shape) -> Company {
         self.made += 1;

@@ -17,7 +17,7 @@ const ONE_IN: usize = 10;
 
 pub(crate) async fn run(backend: Backend, size: Size) -> Option<String> {
     let mut stand = Stand::begin(backend, |hub, _, _| hub).await?;
-    let places = size.of(10, 90);
+    let places = size.of(10, 80);
     let shape = Shape { places, units: 1, people: ONE_IN / 2, channels: &["sms"] };
     let companies = [stand.company(shape).await, stand.company(shape).await];
     let people = companies[0].places.iter().flat_map(|place| &place.people);
