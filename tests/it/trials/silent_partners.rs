@@ -116,6 +116,10 @@ impl Scene {
         let (ingest, times) = tokio::join!(self.send(length), self.others(who, &others, length));
         paying.abort();
         relay.pass();
+        if size == Size::Night {
+            // what was kept waiting is sent by then, however often it had to be tried
+            self.stand.until_told(std::slice::from_ref(&stuck), Duration::from_secs(600)).await;
+        }
         (ingest, times)
     }
 
