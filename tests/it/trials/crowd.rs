@@ -148,7 +148,9 @@ impl Stand {
         for company in companies {
             loop {
                 let balance = company.balance("").await;
-                let is_told = balance["told"] == company.expected().len();
+                // where it took long, there may have been another way meanwhile
+                let told = balance["told"].as_u64().and_then(|told| usize::try_from(told).ok());
+                let is_told = told.is_some_and(|told| told >= company.expected().len());
                 if is_told && balance["inFlight"] == 0 && balance["unplannedAlerts"] == 0 {
                     break;
                 }
@@ -179,7 +181,11 @@ async fn place(api: &Api, shape: Shape, first: usize) -> Place {
     }
     for number in first..first + shape.people {
         let (phone, email) = (format!("+1312{number:07}"), format!("p{number}@example.org"));
-        let asked = json!({ "name": format!("Person {number}"), "phone": phone, "email": email });
+        let mut asked = json!({ "name": format!("Person {number}"), "phone": phone });
+        if shape.channels.contains(&"email") {
+            // who has no other way is told by one alone, however long nothing is heard of it
+            asked["email"] = json!(email);
+        }
         let id = id(&api.create("/api/v1/contacts", asked).await);
         place.people.push(Person { id, phone, email });
     }
