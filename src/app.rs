@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use hub_actors::{Channels, Units, UnitsSettings, channel::ChannelSettings};
 use hub_domain::Clock;
-use hub_messaging::{telnyx::PublicKeys, text::Texts};
+use hub_messaging::{email::LinkKeys, telnyx::PublicKeys, text::Texts};
 use hub_store::{OpenError, OpenOptions, Store};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
@@ -25,6 +25,7 @@ use crate::{
     auth::{
         Attempts, IngestKeys, Inspectors, Passwords, Rates, SignIns, Signer, Verifier,
         issuers::KeySet,
+        link_keys,
         tokens::{Issuer, own_issuer},
     },
     clock::{SystemClock, unix_nanos},
@@ -110,6 +111,10 @@ pub struct Parts {
     pub telnyx_keys: PublicKeys,
     /// Every text of messages.
     pub texts: Texts,
+    /// Whether mails go out: links to accounts are mailed then, and shown to nobody.
+    pub mails: bool,
+    /// What links in mails are signed by.
+    pub link_keys: LinkKeys,
     /// Stripe, on a hub that has billing.
     pub payments: Option<Payments>,
     /// How to sign in to a demonstration, on such a hub alone.
@@ -281,7 +286,7 @@ impl App {
         let listens_on = format!("http://{}", listener.local_addr()?);
         let hub = start_hub(&settings, listens_on, store, metrics, demo).await?;
         let workers = if settings.works {
-            Workers::start(&hub.store, &settings, hub.public_url.clone())?
+            Workers::start(&hub.store, &settings, hub.public_url.clone()).await?
         } else {
             None
         };
@@ -366,6 +371,7 @@ async fn start_hub(
 ) -> anyhow::Result<Hub> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (signer, own_keys) = Signer::load(&store, clock.now(), settings.token_secs).await?;
+    let link_keys = link_keys(&store, clock.now()).await?;
     let mut issuers = vec![own_issuer(KeySet::own(store.clone(), own_keys))];
     for issuer in settings.issuers.clone() {
         issuers.push(issuer_of(issuer)?);
@@ -401,6 +407,7 @@ async fn start_hub(
         stop: CancellationToken::new(),
         public_url: settings.public_url.clone().unwrap_or(listens_on),
         refresh_secs: settings.refresh_secs,
+        mails: settings.messages.has_mail() && store.job_pool().is_some(),
         store,
         units,
         realtime,
@@ -409,6 +416,7 @@ async fn start_hub(
         signer,
         metrics,
         telnyx_keys: settings.messages.telnyx_keys.clone(),
+        link_keys,
         texts: Texts::new().context("the texts of messages cannot be read")?,
         payments,
         demo,

@@ -57,7 +57,7 @@ pub async fn run(args: ServeArgs, stopped: impl Future<Output = ()>) -> anyhow::
     let metrics = telemetry::start_metrics()?;
     let public_url = settings.public_url.clone();
     let public_url = public_url.unwrap_or_else(|| format!("http://{}", settings.listen));
-    let workers = Workers::start(&store, &settings, public_url)?;
+    let workers = Workers::start(&store, &settings, public_url).await?;
     let workers =
         workers.ok_or_else(|| ConfigError("the memory has no queue to work".to_owned()))?;
     let probed = Probed { store: store.clone(), vitals: workers.vitals().clone(), metrics };

@@ -18,7 +18,7 @@ use hub_store::{Store, queue::JobPool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::SystemClock, config::Settings, dead_man::DeadMan};
+use crate::{auth::link_keys, clock::SystemClock, config::Settings, dead_man::DeadMan};
 
 /// How long jobs that run may take to finish at the end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(6);
@@ -40,8 +40,8 @@ impl Workers {
     /// reach the hub.
     ///
     /// # Errors
-    /// When what messages are sent by cannot be set up.
-    pub fn start(
+    /// When what messages are sent by cannot be set up, or the keys of their links cannot be read.
+    pub async fn start(
         store: &Store,
         settings: &Settings,
         public_url: String,
@@ -49,7 +49,8 @@ impl Workers {
         let Some(pool) = store.job_pool() else { return Ok(None) };
         let (stop, vitals) = (CancellationToken::new(), Vitals::default());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let senders = Arc::new(senders(settings, public_url)?);
+        let keys = link_keys(store, clock.now()).await?;
+        let senders = Arc::new(senders(settings, Wording { public_url, keys })?);
         let queues = telling::with_senders(queues(pool, &vitals), store, &clock, &senders);
         let queues = digest::with_digests(queues, store);
         let stripe = settings.billing.clone().map(Billing::new).transpose();
@@ -109,13 +110,13 @@ impl Workers {
 }
 
 /// What messages are sent by, as the settings say.
-fn senders(settings: &Settings, public_url: String) -> anyhow::Result<Senders> {
+fn senders(settings: &Settings, wording: Wording) -> anyhow::Result<Senders> {
     let messages = &settings.messages;
     Ok(Senders {
         sms: messages.telnyx().context("SMS cannot be set up")?,
         mail: messages.mailer().context("e-mails cannot be set up")?,
         texts: Texts::new().context("the texts of messages cannot be read")?,
-        wording: Wording { public_url },
+        wording,
     })
 }
 

@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hub_domain::{Clock, PhoneNumber, notify::Channel};
+use hub_domain::{
+    Clock, PhoneNumber, Timestamp,
+    notify::{Channel, Stage},
+};
 use hub_messaging::{
     FailureClass, SendError,
     email::{EmailAddress, EmailOut, Mailer},
@@ -74,21 +77,7 @@ impl Deliver {
         let Begun::Send(delivery) = begun else { return Ok(()) };
         let outcome = self.send(&delivery).await?;
         count(&delivery, &outcome);
-        self.write_down(&delivery, &outcome).await
-    }
-
-    /// Writes down what the provider said. What is not written may be sent twice, so that this is tried for a while.
-    async fn write_down(&self, delivery: &Delivery, outcome: &Outcome) -> Result<(), JobError> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match self.store.end_attempt(delivery.attempt, outcome).await {
-                Ok(()) => return Ok(()),
-                Err(error) if pause > LONGEST_PAUSE => return Err(unasked(error)),
-                Err(error) => tracing::debug!(%error, "what came of a try is written again"),
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
+        until_written(|| self.store.end_attempt(delivery.attempt, &outcome)).await
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Outcome, JobError> {
@@ -103,7 +92,11 @@ impl Deliver {
         };
         Ok(match delivery.channel {
             Channel::Sms => self.sms(delivery, &message).await,
-            Channel::Email => self.email(delivery, &message).await,
+            Channel::Email => {
+                let thread = facts.alerts.first().map(|alert| alert.id.0);
+                let thread = thread.filter(|_| is_threaded(delivery));
+                self.email(delivery, &message, thread, now).await
+            }
         })
     }
 
@@ -127,11 +120,17 @@ impl Deliver {
         let sms = SmsOut { to, text, webhook_url: Some(webhook_url) };
         match telnyx.send(&sms).await {
             Ok(taken) => Outcome::Accepted { message: Some(taken.message_id), has_receipt: true },
-            Err(error) => outcome_of(delivery, &error),
+            Err(error) => outcome_of(delivery.intent, &error),
         }
     }
 
-    async fn email(&self, delivery: &Delivery, message: &Message) -> Outcome {
+    async fn email(
+        &self,
+        delivery: &Delivery,
+        message: &Message,
+        thread: Option<Uuid>,
+        at: Timestamp,
+    ) -> Outcome {
         let Some(mailer) = &self.senders.mail else {
             return refused("not_set_up", "This hub is not set up to send e-mails.");
         };
@@ -148,23 +147,49 @@ impl Deliver {
             text: written.text,
             html: written.html,
             attempt: delivery.attempt,
-            thread: None,
-            unsubscribe_url: None,
-            at: self.clock.now(),
+            thread,
+            unsubscribe_url: self.senders.wording.unsubscribe_url(delivery, at),
+            at,
         };
         match mailer.send(&mail).await {
             Ok(taken) => Outcome::Accepted { message: Some(taken.message_id), has_receipt: false },
-            Err(error) => outcome_of(delivery, &error),
+            Err(error) => outcome_of(delivery.intent, &error),
         }
     }
 }
 
-fn unasked(error: StoreError) -> JobError {
+/// Whether a mail belongs with the others of its alert: of an outage and a group, those of the first.
+const fn is_threaded(delivery: &Delivery) -> bool {
+    matches!(
+        delivery.stage,
+        Stage::Due { .. } | Stage::Resolved | Stage::Outage | Stage::OutageOver | Stage::Group
+    )
+}
+
+/// Writes down what a provider said. What is not written may be sent twice, so that this is tried for a while.
+pub(crate) async fn until_written<F>(write: impl Fn() -> F) -> Result<(), JobError>
+where
+    F: Future<Output = Result<(), StoreError>>,
+{
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match write().await {
+            Ok(()) => return Ok(()),
+            Err(error) if pause > LONGEST_PAUSE => return Err(unasked(error)),
+            Err(error) => tracing::debug!(%error, "what came of a try is written again"),
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+}
+
+pub(crate) fn unasked(error: StoreError) -> JobError {
     JobError::Retry(format!("the ledger could not be asked: {error}"))
 }
 
-fn refused(code: &str, detail: &str) -> Outcome {
-    Outcome::Refused { code: code.to_owned(), detail: detail.to_owned(), is_opt_out: false }
+pub(crate) fn refused(code: &str, detail: &str) -> Outcome {
+    let (code, detail) = (code.to_owned(), detail.to_owned());
+    Outcome::Refused { code, detail, is_opt_out: false, is_setup: false }
 }
 
 /// A fault of ours, which another try does not mend; another way may have a text.
@@ -177,31 +202,26 @@ fn unwritten(delivery: &Delivery, error: &TextError) -> Outcome {
     refused("unwritten", "The hub could not write the message.")
 }
 
-fn outcome_of(delivery: &Delivery, error: &SendError) -> Outcome {
+pub(crate) fn outcome_of(message: Uuid, error: &SendError) -> Outcome {
     if let SendError::Refused(refusal) = error
         && (!refusal.is_known || refusal.class == FailureClass::OurSetup)
     {
         let (code, detail) = (&refusal.code, &refusal.detail);
-        tracing::error!(intent.id = %delivery.intent, code, detail, "a provider refuses what somebody has to look at");
+        tracing::error!(message.id = %message, code, detail, "a provider refuses what somebody has to look at");
     }
     let (code, detail) = (error.code().to_owned(), error.sentence());
     match (error, error.class()) {
         (SendError::Unclear { .. }, _) => Outcome::Unclear { detail },
         (_, FailureClass::Retry) => Outcome::NotNow { code, detail },
         (_, class) => {
-            Outcome::Refused { code, detail, is_opt_out: class == FailureClass::OptedOut }
+            let is_opt_out = class == FailureClass::OptedOut;
+            Outcome::Refused { code, detail, is_opt_out, is_setup: class == FailureClass::OurSetup }
         }
     }
 }
 
 fn count(delivery: &Delivery, outcome: &Outcome) {
-    let outcome = match outcome {
-        Outcome::Accepted { .. } => "accepted",
-        Outcome::NotNow { .. } => "not_now",
-        Outcome::Refused { .. } => "refused",
-        Outcome::Unclear { .. } => "unclear",
-    };
-    let channel = delivery.channel.name();
+    let (channel, outcome) = (delivery.channel.name(), outcome.name());
     metrics::counter!("hub_delivery_attempts_total", "channel" => channel, "outcome" => outcome)
         .increment(1);
 }

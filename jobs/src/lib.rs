@@ -4,6 +4,7 @@
 //! nothing. Messages to people, digests and bills are jobs in a [`queue`]; their intents are written with the
 //! transitions that cause them.
 
+pub mod account_mails;
 pub mod billing;
 pub mod deliver;
 pub mod digest;
@@ -14,6 +15,7 @@ pub mod upkeep;
 pub mod vitals;
 pub mod wording;
 
+pub use account_mails::{AccountMailJob, AccountMails};
 pub use billing::BillingRounds;
 pub use deliver::{Deliver, Senders};
 pub use digest::Digests;

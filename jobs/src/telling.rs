@@ -7,7 +7,9 @@ use hub_store::{Store, notify::queue_of};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Deliver, Digests, Planning, QueueSpec, Queues, Senders, Vitals};
+use crate::{
+    AccountMailJob, AccountMails, Deliver, Digests, Planning, QueueSpec, Queues, Senders, Vitals,
+};
 
 /// Messages that are under way at once in one process, by each way: a provider answers in some 100 ms.
 const AT_ONCE: usize = 16;
@@ -29,7 +31,16 @@ pub fn with_senders(
     Channel::ALL.iter().fold(queues, |queues, channel| {
         let deliver = Deliver::new(store.clone(), Arc::clone(clock), Arc::clone(senders));
         let spec = QueueSpec::new(queue_of(*channel)).concurrency(AT_ONCE, AT_ONCE);
-        queues.worker(spec.time_limit(ONE_TRY), move |job| deliver.clone().run(job))
+        let mails = AccountMails::new(store.clone(), Arc::clone(clock), Arc::clone(senders));
+        queues.worker(spec.time_limit(ONE_TRY), move |job| {
+            let (deliver, mails) = (deliver.clone(), mails.clone());
+            async move {
+                match AccountMailJob::of(&job) {
+                    Some(mail) => mails.run(mail).await,
+                    None => deliver.run(job).await,
+                }
+            }
+        })
     })
 }
 
@@ -55,7 +66,11 @@ async fn sweep(store: Store, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = sweeps.tick() => {}
         }
-        match store.sweep_intents().await {
+        let swept = match store.sweep_intents().await {
+            Ok(left) => store.sweep_account_mails().await.map(|mails| left + mails),
+            Err(error) => Err(error),
+        };
+        match swept {
             Ok(0) => {}
             Ok(left) => {
                 metrics::counter!("hub_intents_swept_total")

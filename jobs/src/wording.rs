@@ -2,16 +2,18 @@
 
 use hub_domain::{
     Timestamp,
-    notify::{Round, Stage},
+    notify::{Channel, Round, Stage},
 };
 use hub_messaging::{
+    email::{LinkDeed, LinkKeys},
     sms::ShortCode,
     text::{
         AlertStage, AlertText, Group, GroupItem, Links, Message, Outage, OutageOver, Overflow,
-        PhoneCode, Place, Resolved, Scale, TestAlert, View,
+        PhoneCode, Place, Resolved, Scale, SetupBroken, TestAlert, View,
     },
 };
-use hub_store::notify::{Delivery, Facts, PHONE_CODE_MINUTES, ToldAlert};
+use hub_store::notify::{Delivery, Facts, PHONE_CODE_MINUTES, SetupFacts, ToldAlert};
+use uuid::Uuid;
 
 use crate::digest;
 
@@ -20,6 +22,8 @@ use crate::digest;
 pub struct Wording {
     /// Where people reach the hub, without a slash at the end.
     pub public_url: String,
+    /// What links in mails are signed by.
+    pub keys: LinkKeys,
 }
 
 impl Wording {
@@ -37,18 +41,24 @@ impl Wording {
                 name: delivery.name.clone(),
                 organization,
                 code: None,
-                links: self.links(None),
+                links: self.links_of(delivery, at),
             }),
             Stage::Due { round, minute } => {
                 let alert = facts.alerts.first()?;
                 Message::Alert(self.alert(delivery, facts, alert, stage_of(round, minute), at))
             }
-            Stage::Resolved => Message::Resolved(self.resolved(facts, facts.alerts.first()?)),
+            Stage::Resolved => {
+                let alert = facts.alerts.first()?;
+                Message::Resolved(self.resolved(facts, alert, self.links_of(delivery, at)))
+            }
             Stage::Outage => Message::Outage(self.outage(delivery, facts, at)?),
-            Stage::OutageOver => Message::OutageOver(self.outage_over(facts, at)?),
+            Stage::OutageOver => Message::OutageOver(self.outage_over(delivery, facts, at)?),
             Stage::Group => Message::Group(self.group(delivery, facts, at)?),
             Stage::Overflow => Message::Overflow(self.overflow(facts, at)),
             Stage::Digest => Message::Digest(digest::message(facts, &self.public_url)?),
+            Stage::SetupBroken => {
+                Message::SetupBroken(setup_broken(organization, facts.setup.as_ref()?, at))
+            }
             Stage::Reply => return None, // its words were known before
         })
     }
@@ -59,6 +69,38 @@ impl Wording {
             view_url: Some(self.public_url.clone()),
             unsubscribe_url: unsubscribe,
         }
+    }
+
+    /// Where the reader of a delivery can go. A link that acts is in mails alone, and only where there is something to do.
+    fn links_of(&self, delivery: &Delivery, at: Timestamp) -> Links {
+        let acts = matches!(
+            delivery.stage,
+            Stage::Due { .. } | Stage::Outage | Stage::Group | Stage::Test
+        ) && delivery.channel == Channel::Email;
+        let acknowledge =
+            || self.link(LinkDeed::Acknowledge, delivery.intent, &delivery.address, at);
+        Links {
+            acknowledge_url: acts.then(acknowledge),
+            ..self.links(self.unsubscribe_url(delivery, at))
+        }
+    }
+
+    /// Where one click ends such mails, of those that nobody asked for one by one.
+    #[must_use]
+    pub fn unsubscribe_url(&self, delivery: &Delivery, at: Timestamp) -> Option<String> {
+        let is_asked_for = matches!(delivery.stage, Stage::Test | Stage::PhoneCode | Stage::Reply);
+        let contact = delivery
+            .unsubscribes
+            .filter(|_| delivery.channel == Channel::Email && !is_asked_for)?;
+        Some(self.link(LinkDeed::Unsubscribe, contact, &delivery.address, at))
+    }
+
+    fn link(&self, deed: LinkDeed, id: Uuid, address: &str, at: Timestamp) -> String {
+        let page = match deed {
+            LinkDeed::Acknowledge => "acknowledge",
+            LinkDeed::Unsubscribe => "unsubscribe",
+        };
+        format!("{}/api/mail/{page}/{}", self.public_url, self.keys.sign(deed, id, address, at))
     }
 
     fn alert(
@@ -79,12 +121,12 @@ impl Wording {
             opened_at: alert.opened_at,
             at,
             code: code_of(delivery),
-            links: self.links(None),
+            links: self.links_of(delivery, at),
             view: view(Some(alert)),
         }
     }
 
-    fn resolved(&self, facts: &Facts, alert: &ToldAlert) -> Resolved {
+    fn resolved(&self, facts: &Facts, alert: &ToldAlert, links: Links) -> Resolved {
         Resolved {
             place: place(facts, alert),
             kind: alert.kind,
@@ -92,7 +134,7 @@ impl Wording {
             opened_at: alert.opened_at,
             resolved_at: alert.resolved_at.unwrap_or(alert.opened_at),
             resolved_by: None,
-            links: self.links(None),
+            links,
             view: view(Some(alert)),
         }
     }
@@ -107,12 +149,12 @@ impl Wording {
             since: first.opened_at,
             at,
             code: code_of(delivery),
-            links: self.links(None),
+            links: self.links_of(delivery, at),
             view: view(Some(first)),
         })
     }
 
-    fn outage_over(&self, facts: &Facts, at: Timestamp) -> Option<OutageOver> {
+    fn outage_over(&self, delivery: &Delivery, facts: &Facts, at: Timestamp) -> Option<OutageOver> {
         let first = facts.alerts.first()?;
         Some(OutageOver {
             site: where_all_are(facts, first),
@@ -120,7 +162,7 @@ impl Wording {
             units: facts.alerts.len(),
             since: first.opened_at,
             until: facts.alerts.iter().filter_map(|alert| alert.resolved_at).max().unwrap_or(at),
-            links: self.links(None),
+            links: self.links_of(delivery, at),
             view: view(Some(first)),
         })
     }
@@ -139,7 +181,7 @@ impl Wording {
             since: first.opened_at,
             at,
             code: code_of(delivery),
-            links: self.links(None),
+            links: self.links_of(delivery, at),
             view: view(Some(first)),
         })
     }
@@ -166,6 +208,22 @@ fn where_all_are(facts: &Facts, first: &ToldAlert) -> String {
 /// The number by which its reader answers.
 fn code_of(delivery: &Delivery) -> Option<ShortCode> {
     delivery.code.and_then(|code| ShortCode::new(u16::try_from(code).ok()?))
+}
+
+fn setup_broken(organization: String, facts: &SetupFacts, at: Timestamp) -> SetupBroken {
+    SetupBroken {
+        organization,
+        channel: match facts.channel {
+            Channel::Sms => "SMS",
+            Channel::Email => "e-mail",
+        },
+        code: facts.code.clone(),
+        detail: facts.detail.clone(),
+        failures: facts.failures,
+        since: facts.since,
+        at,
+        view: view(None),
+    }
 }
 
 fn place(facts: &Facts, alert: &ToldAlert) -> Place {

@@ -27,7 +27,9 @@ mod m20261120_100700_row_security;
 mod m20261129_100000_notifications;
 mod m20261129_120000_billing;
 mod m20261129_130000_answers;
+mod m20261129_140000_account_mails;
 mod m20261129_140000_digests;
+mod m20261129_141000_setup_failures;
 
 use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::{DbErr, MigratorTrait};
@@ -63,6 +65,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_120000_billing::Migration),
             Box::new(m20261129_130000_answers::Migration),
             Box::new(m20261129_140000_digests::Migration),
+            Box::new(m20261129_140000_account_mails::Migration),
+            Box::new(m20261129_141000_setup_failures::Migration),
         ]
     }
 }

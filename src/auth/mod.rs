@@ -26,7 +26,7 @@ pub use passwords::Passwords;
 pub use rates::Rates;
 pub use roles::Deed;
 pub use sign_ins::SignIns;
-pub use signing::Signer;
+pub use signing::{Signer, link_keys};
 pub use tokens::{Identity, TokenError, Verifier};
 
 use sha2::{Digest as _, Sha256};

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hub_domain::{Timestamp, UserId};
+use hub_messaging::email::LinkKeys;
 use hub_store::{Store, records::SigningKey};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header,
@@ -55,15 +56,7 @@ impl Signer {
         now: Timestamp,
         lifetime_secs: u32,
     ) -> anyhow::Result<(Self, Vec<PublicKey>)> {
-        let mut keys = store.signing_keys().await.context("signing keys cannot be read")?;
-        if keys.is_empty() {
-            store
-                .add_signing_key(fresh_key(now))
-                .await
-                .context("a signing key cannot be stored")?;
-            keys = store.signing_keys().await.context("signing keys cannot be read")?;
-        }
-        keys.sort_by(|a, b| (a.created_at, &a.kid).cmp(&(b.created_at, &b.kid)));
+        let keys = kept_keys(store, now).await?;
         let first = keys.first().context("there is no signing key")?;
         let key = EncodingKey::from_ed_der(&first.pkcs8);
         let jwks = keys.iter().map(public_jwk).collect::<anyhow::Result<Vec<Value>>>()?;
@@ -104,6 +97,28 @@ impl Signer {
     pub const fn jwks(&self) -> &Value {
         &self.jwks
     }
+}
+
+/// What links in mails are signed by: keys made of those that sign tokens, the oldest first, as there.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn link_keys(store: &Store, now: Timestamp) -> anyhow::Result<LinkKeys> {
+    let keys = kept_keys(store, now).await?;
+    let (first, others) = keys.split_first().context("there is no signing key")?;
+    let others: Vec<&[u8]> = others.iter().map(|key| key.pkcs8.as_slice()).collect();
+    Ok(LinkKeys::derive(&first.pkcs8, &others))
+}
+
+/// The hub's keys, the oldest first; the first is made where there is none.
+async fn kept_keys(store: &Store, now: Timestamp) -> anyhow::Result<Vec<SigningKey>> {
+    let mut keys = store.signing_keys().await.context("signing keys cannot be read")?;
+    if keys.is_empty() {
+        store.add_signing_key(fresh_key(now)).await.context("a signing key cannot be stored")?;
+        keys = store.signing_keys().await.context("signing keys cannot be read")?;
+    }
+    keys.sort_by(|a, b| (a.created_at, &a.kid).cmp(&(b.created_at, &b.kid)));
+    Ok(keys)
 }
 
 fn fresh_key(now: Timestamp) -> SigningKey {

@@ -32,6 +32,12 @@ struct MailSettings {
 }
 
 impl MessageSettings {
+    /// Whether e-mails go out.
+    #[must_use]
+    pub const fn has_mail(&self) -> bool {
+        self.mail.is_some()
+    }
+
     /// What sends SMS, if it is set up.
     ///
     /// # Errors

@@ -110,6 +110,26 @@ pub async fn accept(
     Ok(Json(AcceptedOut { organization, session }))
 }
 
+/// Accepts an invitation for whoever filled in the page of its link: somebody new, or who shows that an account is theirs.
+///
+/// # Errors
+/// As for the request.
+pub(super) async fn by_page(
+    hub: &Hub,
+    place: IpAddr,
+    token: &str,
+    name: Option<String>,
+    password: String,
+    totp: Option<String>,
+) -> Result<(), ApiError> {
+    let shown = LinkToken::parse(token).ok_or(ApiError::BadLink)?.secret();
+    let open = hub.store.open_invitation(shown).await?.ok_or(ApiError::BadLink)?;
+    let (token, password) = (token.to_owned(), Some(password));
+    let asked = AcceptIn { token, name, password, totp, recovery_code: None };
+    let joiner = joiner_of(hub, &open, Accepter::Nobody, asked, place).await?;
+    join(hub, shown, joiner).await.map(drop)
+}
+
 async fn join(hub: &Hub, shown: Secret, joiner: Joiner) -> Result<Account, ApiError> {
     let joined = hub.store.accept_invitation(shown, joiner).await;
     let user = joined.map_err(|error| match error {

@@ -10,6 +10,7 @@ use axum::{
 use hub_domain::UserId;
 use hub_store::{
     StoreError,
+    account_mails::MailedAccount,
     records::{Account, LinkPurpose},
 };
 use serde::Deserialize;
@@ -37,9 +38,9 @@ use crate::{
 };
 
 /// How long a link to set a password is good, in seconds.
-pub const RESET_SECS: u32 = 3600;
+pub const RESET_SECS: u32 = LinkPurpose::PasswordReset.good_for_secs();
 /// How long a link that proves an address is good, in seconds.
-pub const VERIFICATION_SECS: u32 = 48 * 3600;
+pub const VERIFICATION_SECS: u32 = LinkPurpose::EmailVerification.good_for_secs();
 
 /// What one is called.
 #[derive(Deserialize, ToSchema)]
@@ -71,9 +72,9 @@ pub struct PasswordResetIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPasswordIn {
-    token: String,
+    pub(super) token: String,
     #[schema(min_length = 12)]
-    password: String,
+    pub(super) password: String,
 }
 
 /// A token of a configured issuer, and the account's password.
@@ -88,7 +89,7 @@ pub struct IssuerIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkIn {
-    token: String,
+    pub(super) token: String,
 }
 
 /// What is answered here, with what the document says of it.
@@ -201,7 +202,7 @@ pub async fn tie_issuer(
     Ok(Json(sessions::me_of(&hub, user.id).await?))
 }
 
-/// Asks for a link to set a password. The answer is the same whether or not anybody has the address.
+/// Asks for a link to set a password, by mail. The answer is the same whether or not anybody has the address.
 ///
 /// # Errors
 /// 429 where too many were asked for.
@@ -213,7 +214,7 @@ pub async fn tie_issuer(
     request_body = PasswordResetIn,
     security(()),
     responses(
-        (status = 202, description = "If somebody has the address, there is a link."),
+        (status = 202, description = "If somebody has the address, a link goes there."),
         OpenBodyErrors,
     ),
 )]
@@ -225,7 +226,12 @@ pub async fn ask_for_reset(
     let email: String =
         asked.email.trim().to_ascii_lowercase().chars().take(proof::LONGEST_EMAIL).collect();
     hub.sign_ins.ask_for_link(&email, peer.0.ip()).map_err(ApiError::TooManyRequests)?;
-    if let Some(email) = proof::email_of(&email) {
+    let Some(email) = proof::email_of(&email) else { return Ok(StatusCode::ACCEPTED) };
+    if hub.mails {
+        // whose it is is looked up when the mail is sent: to ask is the same for nobody's
+        let account = MailedAccount::Address(email);
+        hub.store.mail_account_link(&account, LinkPurpose::PasswordReset).await?;
+    } else {
         // beside the answer, which takes as long for nobody's address
         tokio::spawn(async move { make_reset_link(&hub, &email).await });
     }
@@ -265,7 +271,7 @@ pub async fn reset(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Asks for a link that proves the caller's address.
+/// Asks for a link that proves the caller's address, by mail.
 ///
 /// # Errors
 /// 429 where too many were asked for.
@@ -287,8 +293,13 @@ pub async fn ask_for_verification(
     let account = account_of(&hub, caller.identity.user).await?;
     let email = &account.user.email;
     hub.sign_ins.ask_for_link(email, peer.0.ip()).map_err(ApiError::TooManyRequests)?;
-    if account.email_verified_at.is_none() {
-        make_link(&hub, account.user.id, LinkPurpose::EmailVerification).await?;
+    let (user, purpose) = (account.user.id, LinkPurpose::EmailVerification);
+    match (account.email_verified_at, hub.mails) {
+        (Some(_), _) => {}
+        (None, true) => {
+            hub.store.mail_account_link(&MailedAccount::User(user), purpose).await?;
+        }
+        (None, false) => make_link(&hub, user, purpose).await?,
     }
     Ok(StatusCode::ACCEPTED)
 }

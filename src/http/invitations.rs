@@ -2,7 +2,10 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use hub_domain::Timestamp;
-use hub_store::records::{Invitation, InvitationFilter, InvitationState, NewInvitation};
+use hub_store::{
+    account_mails::MailState,
+    records::{Invitation, InvitationFilter, InvitationState, NewInvitation, Role},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -61,9 +64,24 @@ pub struct InvitationOut {
     #[schema(schema_with = schemas::id_or_none)]
     accepted_by: Option<String>,
     revoked_at: Option<InstantOut>,
+    /// Where its mail stands, if it was mailed.
+    #[schema(required)]
+    mail: Option<InvitationMailOut>,
 }
 
-/// An invitation with its token, which is shown once.
+/// The mail of an invitation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InvitationMailOut {
+    #[schema(schema_with = schemas::mail_state)]
+    state: String,
+    /// How it ended, or why it is tried again.
+    #[schema(required)]
+    reason: Option<String>,
+    /// Since when.
+    at: InstantOut,
+}
+
+/// An invitation with its token, which is shown once, and not where it is mailed.
 #[derive(Serialize, ToSchema)]
 pub struct FreshInvitationOut {
     #[serde(flatten)]
@@ -90,8 +108,9 @@ pub struct InvitationsIn {
 }
 
 impl InvitationOut {
-    fn of(invitation: Invitation, now: Timestamp) -> Self {
+    fn of(invitation: Invitation, mail: Option<MailState>, now: Timestamp) -> Self {
         Self {
+            mail: mail.map(InvitationMailOut::from),
             id: invitation.id.to_string(),
             status: invitation.state(now).name(),
             email: invitation.email,
@@ -106,10 +125,16 @@ impl InvitationOut {
     }
 }
 
+impl From<MailState> for InvitationMailOut {
+    fn from(mail: MailState) -> Self {
+        Self { state: mail.state, reason: mail.reason, at: InstantOut(mail.at) }
+    }
+}
+
 impl FreshInvitationOut {
     fn of(invitation: Invitation, link: &FreshLink, hub: &Hub) -> Self {
         Self {
-            invitation: InvitationOut::of(invitation, hub.clock.now()),
+            invitation: InvitationOut::of(invitation, None, hub.clock.now()),
             token: Some(link.token.clone()),
             link: Some(link.url(&hub.public_url, PAGE)),
         }
@@ -124,7 +149,8 @@ pub fn routes() -> OpenApiRouter<Hub> {
         .routes(routes!(renew))
 }
 
-/// Invites somebody. The answer alone has the token, which is good for 7 days.
+/// Invites somebody, by mail where the hub sends mails; where it does not, the answer alone has the token. It is good for
+/// 7 days.
 ///
 /// # Errors
 /// 403 for a role beyond the caller's reach, 409 for an address that is invited already or a member's, 422 for a bad
@@ -151,17 +177,47 @@ pub async fn create(
     let bad_email = || ApiError::field("/email", "bad_email", "this is no e-mail address");
     let email = proof::email_of(&asked.email).ok_or_else(bad_email)?;
     let role = role_in("/role", &asked.role)?;
+    if hub.mails {
+        return mail(&hub, &caller, email, role).await;
+    }
     let link = FreshLink::new(Uuid::now_v7());
-    let asked = NewInvitation {
-        id: link.id,
-        email,
-        role,
-        secret_hash: link.secret_hash,
-        expires_at: hub.clock.now().plus_secs(GOOD_FOR_SECS),
-    };
+    let asked = asked_for(&hub, link.id, email, role, link.secret_hash);
     let made = hub.store.invite(caller.org, asked, editor(&caller)).await?;
     let location = format!("/api/v1/invitations/{}", made.id);
     Ok(Created { location, object: FreshInvitationOut::of(made, &link, &hub) })
+}
+
+/// Invites by a mail, whose link nobody but its reader is shown.
+async fn mail(
+    hub: &Hub,
+    caller: &Caller,
+    email: String,
+    role: Role,
+) -> Result<Created<FreshInvitationOut>, ApiError> {
+    let (id, mail) = (Uuid::now_v7(), Uuid::now_v7());
+    let asked = asked_for(hub, id, email, role, hub.link_keys.secret_hash_of(mail));
+    let made = hub.store.invite_by_mail(caller.org, asked, mail, editor(caller)).await?;
+    let location = format!("/api/v1/invitations/{}", made.id);
+    let invitation = shown(hub, made).await?;
+    Ok(Created { location, object: FreshInvitationOut { invitation, token: None, link: None } })
+}
+
+fn asked_for(
+    hub: &Hub,
+    id: Uuid,
+    email: String,
+    role: Role,
+    secret_hash: [u8; 32],
+) -> NewInvitation {
+    let expires_at = hub.clock.now().plus_secs(GOOD_FOR_SECS);
+    NewInvitation { id, email, role, secret_hash, expires_at }
+}
+
+/// An invitation with where its mail stands.
+async fn shown(hub: &Hub, invitation: Invitation) -> Result<InvitationOut, ApiError> {
+    let mut mails = hub.store.mails_of_invitations(&[invitation.id]).await?;
+    let mail = mails.remove(&invitation.id);
+    Ok(InvitationOut::of(invitation, mail, hub.clock.now()))
 }
 
 /// The invitations of the organization.
@@ -195,7 +251,13 @@ pub async fn list(
     let filter = InvitationFilter { state: state.transpose()? };
     let page = asked::page(asked.limit.as_deref(), asked.cursor)?;
     let invitations = hub.store.invitations(caller.org, filter, page).await?;
-    Ok(Json(Listed::of(invitations, |one| InvitationOut::of(one, now))))
+    let ids: Vec<Uuid> = invitations.items.iter().map(|one| one.id).collect();
+    let mut mails = hub.store.mails_of_invitations(&ids).await?;
+    let shape = |one: Invitation| {
+        let mail = mails.remove(&one.id);
+        InvitationOut::of(one, mail, now)
+    };
+    Ok(Json(Listed::of(invitations, shape)))
 }
 
 /// One invitation.
@@ -221,7 +283,7 @@ pub async fn get(
 ) -> Result<Json<InvitationOut>, ApiError> {
     caller.may(Deed::EditMembers)?;
     let invitation = hub.store.invitation(caller.org, id).await?.ok_or(ApiError::NotFound)?;
-    Ok(Json(InvitationOut::of(invitation, hub.clock.now())))
+    Ok(Json(shown(&hub, invitation).await?))
 }
 
 /// Revokes an invitation: its token is refused from now on.
@@ -250,7 +312,8 @@ pub async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Gives an invitation a fresh token, good for another 7 days. The one before is refused from now on.
+/// Gives an invitation a fresh token to hand over, good for another 7 days. The one before, mailed or not, is refused
+/// from now on.
 ///
 /// # Errors
 /// 403 for one to a role beyond the caller's reach, 409 for one that was accepted or revoked.

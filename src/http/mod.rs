@@ -46,6 +46,10 @@ pub mod layers;
 pub mod ledger;
 pub mod linger;
 pub mod lives;
+pub mod mail_accounts;
+pub mod mail_acknowledge;
+pub mod mail_pages;
+pub mod mail_unsubscribe;
 pub mod maintenance;
 pub mod manual_logs;
 pub mod measures;
@@ -156,6 +160,9 @@ fn people() -> OpenApiRouter<Hub> {
         .merge(members::routes())
         .merge(invitations::routes())
         .merge(inspector_links::routes())
+        .merge(mail_accounts::routes())
+        .merge(mail_acknowledge::routes())
+        .merge(mail_unsubscribe::routes())
         .merge(board::routes())
 }
 

@@ -5,8 +5,10 @@ use serde_json::{Map, Value};
 use super::*;
 
 /// What anybody may ask for.
-const OPEN: [&str; 13] = [
+const OPEN: [&str; 19] = [
     "acceptInvitation",
+    "acknowledgeByMail",
+    "changeMailSubscription",
     "completePasswordReset",
     "getDemo",
     "getJwks",
@@ -16,8 +18,12 @@ const OPEN: [&str; 13] = [
     "getReadiness",
     "refreshToken",
     "requestPasswordReset",
+    "showMailSubscription",
+    "showMailedAlert",
+    "showMailedLink",
     "signIn",
     "signOut",
+    "useMailedLink",
     "verifyEmail",
 ];
 

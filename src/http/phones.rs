@@ -39,6 +39,14 @@ pub struct TestMessageIn {
     channel: String,
 }
 
+impl TestMessageIn {
+    /// The way, if there is such a one.
+    fn channel(&self) -> Result<Channel, ApiError> {
+        let unknown = || FieldError::new("/channel", "unknown_value", "is neither sms nor email");
+        Channel::parse(&self.channel).ok_or_else(|| ApiError::Invalid(vec![unknown()]))
+    }
+}
+
 /// A message that is on its way.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -54,6 +62,7 @@ pub fn routes() -> OpenApiRouter<Hub> {
         .routes(routes!(send_code))
         .routes(routes!(verify))
         .routes(routes!(send_test))
+        .routes(routes!(send_own_test))
 }
 
 /// Sends a number to the contact's phone, by which they show that it is theirs. It is good for a quarter of an hour.
@@ -141,10 +150,37 @@ pub async fn send_test(
     body::Json(asked): body::Json<TestMessageIn>,
 ) -> Result<(StatusCode, Json<MessageOut>), ApiError> {
     caller.may(Deed::EditContacts)?;
-    let unknown = || FieldError::new("/channel", "unknown_value", "is neither sms nor email");
-    let channel =
-        Channel::parse(&asked.channel).ok_or_else(|| ApiError::Invalid(vec![unknown()]))?;
-    send(&hub, &caller, id, channel, Stage::Test).await
+    send(&hub, &caller, id, asked.channel()?, Stage::Test).await
+}
+
+/// Sends the caller a test, by the whole way that an alert takes: by e-mail to their account's address, or by SMS to the
+/// phone that was shown to be theirs as a contact.
+///
+/// # Errors
+/// 403 for an inspector, 404 for an operator on a stay, 409 `incomplete` without such a phone, 422 for a way that there
+/// is not, 429 past five messages an hour.
+#[utoipa::path(
+    post,
+    path = "/api/v1/me/test-message",
+    operation_id = "sendOwnTestMessage",
+    tag = "Notifications",
+    params(InOrganization),
+    extensions(("x-deed" = json!("readConfiguration"))),
+    request_body = TestMessageIn,
+    responses(
+        (status = 202, description = "It is on its way.", body = MessageOut),
+        WriteErrors,
+    ),
+)]
+pub async fn send_own_test(
+    State(hub): State<Hub>,
+    caller: Caller,
+    body::Json(asked): body::Json<TestMessageIn>,
+) -> Result<(StatusCode, Json<MessageOut>), ApiError> {
+    caller.may(Deed::ReadConfiguration)?;
+    let (user, channel) = (caller.user()?, asked.channel()?);
+    let id = hub.store.ask_for_own_test(caller.org, user, channel, caller.by()).await?;
+    Ok((StatusCode::ACCEPTED, Json(MessageOut { id: id.to_string() })))
 }
 
 async fn send(

@@ -4,7 +4,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use hub_domain::{OrgId, Timestamp};
 use hub_store::{
     StoreError,
-    records::{Actor, Impersonation, NewImpersonation, NewTenant, Organization, Role},
+    records::{Actor, Impersonation, NewImpersonation, NewTenant, Organization, Role, Secret},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -68,9 +68,11 @@ pub struct OwnerInvitationOut {
     id: String,
     email: String,
     expires_at: InstantOut,
-    /// What the link ends in.
-    token: String,
-    link: String,
+    /// What the link ends in. Not there where it is mailed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
 }
 
 /// A stay to be begun.
@@ -138,8 +140,8 @@ impl OwnerInvitationOut {
             id: fresh.id.to_string(),
             email,
             expires_at: InstantOut(expires_at),
-            link: fresh.url(&hub.public_url, "invitations"),
-            token: fresh.token,
+            link: Some(fresh.url(&hub.public_url, "invitations")),
+            token: Some(fresh.token),
         }
     }
 }
@@ -192,7 +194,7 @@ pub async fn organizations(
     Ok(Json(Listed::of(hub.store.all_organizations(page).await?, TenantOut::from)))
 }
 
-/// Makes an organization and invites its first owner.
+/// Makes an organization and invites its first owner, by mail where the hub sends mails.
 ///
 /// # Errors
 /// 404 for who is no operator; 422 for a bad name or address.
@@ -216,15 +218,23 @@ pub async fn create_organization(
     let bad = || ApiError::field("/ownerEmail", "bad_email", "this is no e-mail address");
     let email = proof::email_of(&asked.owner_email).ok_or_else(bad)?;
     let fresh = FreshLink::new(Uuid::now_v7());
+    let mail = hub.mails.then(Uuid::now_v7);
     let new = NewTenant {
         name: asked.name,
         owner_email: email.clone(),
-        invitation: fresh.secret(),
+        invitation: match mail {
+            Some(mail) => Secret { id: fresh.id, hash: hub.link_keys.secret_hash_of(mail) },
+            None => fresh.secret(),
+        },
+        mail,
         invited_for_secs: INVITED_FOR_SECS,
     };
     let by = Actor::User(operator.user);
     let (organization, expires_at) = hub.store.create_tenant(&new, by).await?;
-    let invitation = OwnerInvitationOut::of(fresh, email, expires_at, &hub);
+    let mut invitation = OwnerInvitationOut::of(fresh, email, expires_at, &hub);
+    if mail.is_some() {
+        (invitation.token, invitation.link) = (None, None);
+    }
     let made = NewTenantOut { organization: organization.into(), invitation };
     Ok((StatusCode::CREATED, Json(made)))
 }

@@ -317,6 +317,12 @@ tables! {
     invitation_state InvitationState;
 }
 
+/// Where the mail of an invitation stands.
+#[must_use]
+pub fn mail_state() -> AnySchema {
+    words(["queued", "sending", "sent", "failed", "superseded"])
+}
+
 /// Which alerts are wanted: a status, or `open` for those that are not over.
 #[must_use]
 pub fn alert_filter() -> AnySchema {

@@ -34,9 +34,31 @@ pub(crate) struct NewLink {
     expires_at: Timestamp,
 }
 
+/// What came of making a link that somebody asked for who need not be the person.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FreshMade {
+    /// It was made, and is good until then.
+    Until(Timestamp),
+    /// Five of the kind are good.
+    TooMany,
+}
+
+impl NewLink {
+    /// A link that is made now, good as long as those of its kind.
+    pub(crate) const fn of(
+        user: UserId,
+        purpose: LinkPurpose,
+        secret: Secret,
+        now: Timestamp,
+    ) -> Self {
+        let expires_at = now.plus_secs(purpose.good_for_secs());
+        Self { user, purpose, secret, created_at: now, expires_at }
+    }
+}
+
 /// What allowed a colleague's link: the editions of two memberships.
 #[derive(Clone, Copy, Debug)]
-struct Allowed {
+pub(crate) struct Allowed {
     org: OrgId,
     version: i64,
     by: Option<(UserId, i64)>,
@@ -179,13 +201,9 @@ impl Sql {
     pub(crate) async fn make_link(&self, link: &NewLink) -> Result<bool, StoreError> {
         let change = self.begin().await?;
         hold_user(&change, link.user).await?.ok_or(StoreError::NotFound)?;
-        forget_dead(&change, link).await?;
-        if good_links(&change, link).await?.len() as u64 >= GOOD_AT_ONCE {
-            return Ok(false);
-        }
-        insert(&change, link, None).await?;
+        let made = make_fresh(&change, link).await?;
         change.commit().await?;
-        Ok(true)
+        Ok(matches!(made, FreshMade::Until(_)))
     }
 
     pub(crate) async fn make_link_of_member(
@@ -267,6 +285,30 @@ impl Sql {
     }
 }
 
+/// Makes a link within a change that holds the person's row: none while five of the kind are good.
+pub(crate) async fn make_fresh(
+    change: &DatabaseTransaction,
+    link: &NewLink,
+) -> Result<FreshMade, StoreError> {
+    forget_dead(change, link).await?;
+    if good_links(change, link).await?.len() as u64 >= GOOD_AT_ONCE {
+        return Ok(FreshMade::TooMany);
+    }
+    insert(change, link, None).await?;
+    Ok(FreshMade::Until(link.expires_at))
+}
+
+/// Until when a link is good, if it is.
+pub(crate) async fn good_until(
+    change: &DatabaseTransaction,
+    shown: Secret,
+    purpose: LinkPurpose,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let found = account_link::Entity::find().filter(is_good(shown, purpose, now));
+    Ok(found.one(change).await?.map(|link| Timestamp::from_millis(link.expires_at)))
+}
+
 /// The audit log's word for a link that was made.
 const fn made(purpose: LinkPurpose) -> &'static str {
     match purpose {
@@ -336,7 +378,7 @@ pub(crate) async fn forget_all(
 
 /// Goes on only for a member of this organization alone whose role is the editor's to edit: whoever holds the link can
 /// become them, everywhere.
-async fn check_member(
+pub(crate) async fn check_member(
     change: &DatabaseTransaction,
     org: OrgId,
     editor: &Editor,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
+    account_mails::{self, NewMail},
     entity::{self, invitation, membership, user},
     error::taken,
     kept::written,
@@ -36,6 +37,32 @@ impl Store {
         asked: NewInvitation,
         editor: Editor,
     ) -> Result<Invitation, StoreError> {
+        self.invited(org, asked, None, editor).await
+    }
+
+    /// Invites somebody by a mail, whose id the secret of its link follows from. The invitation and its mail are written
+    /// together, so that none is without the other.
+    ///
+    /// # Errors
+    /// As for [`Self::invite`].
+    pub async fn invite_by_mail(
+        &self,
+        org: OrgId,
+        asked: NewInvitation,
+        mail: Uuid,
+        editor: Editor,
+    ) -> Result<Invitation, StoreError> {
+        let mail = NewMail { id: mail, ..self.new_mail() };
+        self.invited(org, asked, Some(mail), editor).await
+    }
+
+    async fn invited(
+        &self,
+        org: OrgId,
+        asked: NewInvitation,
+        mail: Option<NewMail>,
+        editor: Editor,
+    ) -> Result<Invitation, StoreError> {
         let by = editor.by.clone();
         let entry = self.entry(org, by, "invitation.created", "invitation", asked.id, &json!({}));
         let expired = self.invitation_entry(org, "invitation.expired", Actor::Hub);
@@ -52,7 +79,7 @@ impl Store {
             accepted_by: None,
             revoked_at: None,
         };
-        ask_database!(self, insert_invitation(&row, &editor, entry, expired))?;
+        ask_database!(self, insert_invitation(&row, mail, &editor, entry, expired))?;
         row.try_into()
     }
 
@@ -131,12 +158,14 @@ impl Sql {
     pub(crate) async fn insert_invitation(
         &self,
         row: &invitation::Model,
+        mail: Option<NewMail>,
         editor: &Editor,
         mut entry: AuditEntry,
         expired: AuditEntry,
     ) -> Result<(), StoreError> {
         let org = entry.org;
-        let change = self.begin_of(org).await?;
+        // a mail is written by the role that may write to the queue
+        let change = if mail.is_some() { self.begin().await? } else { self.begin_of(org).await? };
         held(&change, org, Life::Present).await?;
         editor.role_in(&change, org).await?.reaches(role_of(row)?)?;
         end_expired(&change, org, &row.email, expired).await?;
@@ -144,6 +173,9 @@ impl Sql {
         entry.after = Some(written(row)?);
         let made = invitation::Entity::insert(entity::insertable(row.clone()));
         made.exec_without_returning(&change).await.map_err(taken("email"))?;
+        if let Some(mail) = mail {
+            account_mails::insert(&change, row.id, mail).await?;
+        }
         sql::audit(&change, &entry).await?;
         Ok(change.commit().await?)
     }

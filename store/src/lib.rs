@@ -3,6 +3,7 @@
 //! [`Store`] is one concrete type that hides its backend: PostgreSQL, SQLite, or memory for deterministic tests
 //! of the actors. No type of sea-orm or sqlx is in a public signature but in [`queue`], whose workers need the pool.
 
+pub mod account_mails;
 pub mod by;
 pub mod commit;
 pub mod digests;

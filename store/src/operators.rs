@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     By, Store, StoreError, account_links,
+    account_mails::{self, NewMail},
     entity::{self, impersonation, invitation, membership, operator, organization},
     error::taken,
     joining::live_organization,
@@ -104,7 +105,8 @@ impl Store {
         let made = entry("organization.created", "organization", id, &detail);
         let mut invited = entry("invitation.created", "invitation", owner.id, &json!({}));
         invited.after = Some(written(&owner)?);
-        ask_database!(self, create_tenant(&organization, &owner, &[made, invited]))?;
+        let mail = new.mail.map(|id| NewMail { id, ..self.new_mail() });
+        ask_database!(self, create_tenant(&organization, &owner, mail, &[made, invited]))?;
         Ok((organization, Timestamp::from_millis(owner.expires_at)))
     }
 
@@ -277,6 +279,7 @@ impl Sql {
         &self,
         organization: &Organization,
         owner: &invitation::Model,
+        mail: Option<NewMail>,
         entries: &[AuditEntry],
     ) -> Result<(), StoreError> {
         let change = self.begin().await?;
@@ -284,6 +287,9 @@ impl Sql {
         organization::Entity::insert(row).exec_without_returning(&change).await?;
         let row = invitation::Entity::insert(entity::insertable(owner.clone()));
         row.exec_without_returning(&change).await?;
+        if let Some(mail) = mail {
+            account_mails::insert(&change, owner.id, mail).await?;
+        }
         sql::audit_all(&change, entries).await?;
         Ok(change.commit().await?)
     }

@@ -90,6 +90,7 @@ impl Sql {
         };
         let keys_forgotten = self.forget_keys(now).await?;
         let tokens_forgotten = self.forget_tokens(now).await?;
+        self.forget_account_mails(now).await?;
         Ok(UpkeepReport { partitions_created, keys_forgotten, tokens_forgotten })
     }
 

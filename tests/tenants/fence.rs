@@ -57,9 +57,10 @@ pub(crate) async fn findings(world: &World, rows: &Rows) -> anyhow::Result<Vec<S
 }
 
 /// Tables that are none of the business of who answers people: no row of them belongs to an organization.
-const OF_ACCOUNTS: [&str; 6] = [
+const OF_ACCOUNTS: [&str; 7] = [
     "refresh_tokens",
     "account_links",
+    "account_mails",
     "recovery_codes",
     "operators",
     "signing_keys",

@@ -93,6 +93,12 @@ pub(crate) const SAMPLES: &[Sample] = &[
     Sample::of("beginTotp").body(r#"{"password":"$secret"}"#).answers(403),
     Sample::of("confirmTotp").body(r#"{"code":"123456"}"#).answers(409),
     Sample::of("removeTotp").body(r#"{"password":"$secret"}"#).answers(403),
+    Sample::of("showMailedAlert").path(&["contact"]).answers(404),
+    Sample::of("acknowledgeByMail").path(&["contact"]).answers(404),
+    Sample::of("showMailedLink").path(&["contact"]).answers(404),
+    Sample::of("useMailedLink").path(&["contact"]).answers(404),
+    Sample::of("showMailSubscription").path(&["contact"]).answers(404),
+    Sample::of("changeMailSubscription").path(&["contact"]).answers(404),
     Sample::of("acceptInvitation").body(r#"{"token":"$secret"}"#).answers(401),
     // of organizations and their people
     Sample::of("listOrganizations"),
@@ -345,6 +351,9 @@ pub(crate) const SAMPLES: &[Sample] = &[
     Sample::of("restoreContact").path(&["gone_contact"]),
     Sample::of("purgeContact").path(&["dead_contact"]),
     Sample::of("sendPhoneCode").path(&["contact"]),
+    Sample::of("sendOwnTestMessage")
+        .body(r#"{"channel":"email"}"#)
+        .not_done("the hub sends its message while others are asked"),
     Sample::of("verifyPhone").path(&["contact"]).body(r#"{"code":"123456"}"#).answers(422),
     Sample::of("sendTestMessage").path(&["contact"]).body(r#"{"channel":"email"}"#),
     Sample::of("listNotifications"),

@@ -41,6 +41,12 @@ impl AlertFacts {
         }
     }
 
+    /// The round that is under way; `None` for an alert that is over, or that somebody has seen.
+    #[must_use]
+    pub fn round(&self) -> Option<Round> {
+        self.course().map(|course| course.round)
+    }
+
     /// The escalation until somebody saw it.
     pub(super) fn first_course(&self) -> Course {
         let is_critical = self.severity == Severity::Critical;

@@ -5,7 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::{policy::Channel, situation::PersonId};
-use crate::{AlertId, Timestamp, alert::names, zone::Day};
+use crate::{AlertId, OrgId, Timestamp, alert::names, zone::Day};
 
 /// The id of a line of the ledger. It follows from the alert, what is told of it, to whom and how, so that a line that
 /// is planned twice is there once.
@@ -37,6 +37,12 @@ impl IntentId {
     /// The id of a message that somebody asked for.
     pub(super) fn asked_for(request: Uuid, person: PersonId, channel: Channel) -> Self {
         Self::named(&format!("{request}|{}|{person}|{channel}", Stage::Test))
+    }
+
+    /// The id of a message to an owner that messages cannot be sent, one of a day.
+    #[must_use]
+    pub fn of_setup(org: OrgId, day: i64, person: PersonId, channel: Channel) -> Self {
+        Self::named(&format!("{org}|{}|{day}|{person}|{channel}", Stage::SetupBroken))
     }
 
     fn named(name: &str) -> Self {
@@ -98,6 +104,8 @@ pub enum Stage {
     Reply,
     /// What a day or a week was like.
     Digest,
+    /// That a provider refuses for a reason of the hub's own setup.
+    SetupBroken,
 }
 
 impl fmt::Display for Stage {
@@ -118,6 +126,7 @@ impl fmt::Display for Stage {
             Self::PhoneCode => f.write_str("phone_code"),
             Self::Reply => f.write_str("reply"),
             Self::Digest => f.write_str("digest"),
+            Self::SetupBroken => f.write_str("setup_broken"),
         }
     }
 }
@@ -136,6 +145,7 @@ impl Stage {
             Self::PhoneCode,
             Self::Reply,
             Self::Digest,
+            Self::SetupBroken,
         ];
         if let Some(stage) = whole.into_iter().find(|stage| stage.to_string() == text) {
             return Some(stage);
@@ -182,6 +192,8 @@ names! {
         NoUnits = "no_units",
         /// They want a digest only if there is something to say.
         NothingToSay = "nothing_to_say",
+        /// A provider refuses for a reason of the hub's own setup.
+        SetupBroken = "setup_broken",
         /// Not so bad as the policy asks for.
         BelowSeverity = "below_severity",
         /// Quiet hours.

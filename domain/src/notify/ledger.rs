@@ -103,7 +103,8 @@ impl Told {
             | Stage::Test
             | Stage::PhoneCode
             | Stage::Reply
-            | Stage::Digest => None,
+            | Stage::Digest
+            | Stage::SetupBroken => None,
         }
     }
 

@@ -5,7 +5,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
 use super::sources::{FILES, Language};
 use super::{
-    AlertText, Digest, EmailVerification, Group, Invitation, Outage, OutageOver, Overflow,
+    AlertText, Digest, EmailVerification, Group, Invitation, Outage, OutageOver, Overflow, Page,
     PasswordReset, PhoneCode, ReplyText, Resolved, SetupBroken, TestAlert, inert,
 };
 use crate::sms::{fit, length, shorten};
@@ -227,6 +227,15 @@ impl Texts {
         let subject = inert(&write("subject.txt")?);
         let text = write("txt")?.trim().to_owned() + "\n";
         Ok(EmailText { subject, text, html: write("html")? })
+    }
+
+    /// A page that a link in a mail opens.
+    ///
+    /// # Errors
+    /// When it cannot be written, which the tests rule out.
+    pub fn page(&self, page: &Page, language: Language) -> Result<String, TextError> {
+        let file = format!("{}/{}.html", language.folder(), page.name());
+        self.write(&file, &page.values(Room::MAIL), page.name(), "html")
     }
 
     fn write(

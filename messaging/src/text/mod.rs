@@ -10,6 +10,7 @@ mod inert;
 mod measure;
 mod message;
 mod operation;
+mod page;
 mod reply;
 mod sources;
 #[cfg(test)]
@@ -24,5 +25,9 @@ pub use inert::inert;
 pub use measure::{Scale, View};
 pub use message::{EmailText, Message, TextError, Texts};
 pub use operation::{Overflow, SetupBroken};
+pub use page::{
+    AccountDeed, AccountPage, AcknowledgePage, Page, PageAlert, PageState, RefusedPage,
+    UnsubscribePage,
+};
 pub use reply::ReplyText;
 pub use sources::Language;

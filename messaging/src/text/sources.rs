@@ -82,4 +82,8 @@ files! {
     "en/setup_broken.txt",
     "en/setup_broken.html",
     "en/reply.sms.txt",
+    "en/page_acknowledge.html",
+    "en/page_unsubscribe.html",
+    "en/page_account.html",
+    "en/page_refused.html",
 }

@@ -17,6 +17,7 @@ pub(crate) struct Model {
     pub(crate) begun_at: i64,
     pub(crate) answered_at: Option<i64>,
     pub(crate) settled_at: Option<i64>,
+    pub(crate) is_setup: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -3,6 +3,7 @@
 //! A row that cannot be a record is [`StoreError::Corrupt`], never a default.
 
 pub(crate) mod account_link;
+pub(crate) mod account_mail;
 pub(crate) mod alert;
 pub(crate) mod alert_event;
 pub(crate) mod alert_plan;

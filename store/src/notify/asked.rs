@@ -3,12 +3,12 @@
 //! The number is made when the message is sent, so that it is kept nowhere but as a hash.
 
 use hub_domain::{
-    OrgId, Timestamp,
-    notify::{Channel, IntentState, Reason, Stage},
+    OrgId, Timestamp, UserId,
+    notify::{Channel, IntentState, PersonId, Reach, Reason, Stage},
 };
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, DatabaseTransaction,
-    EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -16,12 +16,14 @@ use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use super::{
+    lines::whom,
     look_again_at_all,
     save::{job_of, queue_of},
+    situation::sms_reach,
 };
 use crate::{
     By, Store, StoreError,
-    entity::{contact, insertable, notification_intent},
+    entity::{contact, insertable, membership, notification_intent},
     kept::{hold, write},
     open::ask_database,
     queue::enqueue,
@@ -72,6 +74,27 @@ impl Store {
         Ok(id)
     }
 
+    /// Has a test sent to a member who asked for it: by e-mail to their account's address, by SMS to the phone that was
+    /// shown to be theirs as a contact; gives its line in the ledger.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for who is no member; [`StoreError::Incomplete`] without such a phone;
+    /// [`StoreError::TooMany`] past five in an hour.
+    pub async fn ask_for_own_test(
+        &self,
+        org: OrgId,
+        user: UserId,
+        channel: Channel,
+        by: impl Into<By>,
+    ) -> Result<Uuid, StoreError> {
+        let (id, _) = self.mint();
+        let job = self.mint().0;
+        let detail = json!({ "channel": channel.name(), "intent": id });
+        let entry = self.entry(org, by, "member.messaged", "user", user.0, &detail);
+        ask_database!(self, ask_for_own_test(user, channel, id, job, entry))?;
+        Ok(id)
+    }
+
     /// Takes the number that was sent to a contact's phone as the sign that it is theirs, and their consent to get SMS.
     ///
     /// # Errors
@@ -98,22 +121,33 @@ impl Sql {
         job: Uuid,
         entry: AuditEntry,
     ) -> Result<(), StoreError> {
-        let (org, now) = (entry.org, entry.at);
+        let org = entry.org;
         // by the role that may write to the queue
         let change = self.begin().await?;
         let row = hold::<contact::Entity>(&change, org, contact, Life::Present, None).await?;
         if !Contact::try_from(row)?.is_reached_by(channel) {
             return Err(StoreError::Incomplete("its address"));
         }
-        if asked_lately(&change, org, contact, now).await? >= MOST_AN_HOUR {
-            return Err(StoreError::TooMany(3_600));
-        }
-        let line = line(org, contact, channel, stage, id, now);
-        notification_intent::Entity::insert(insertable(line))
-            .exec_without_returning(&change)
-            .await?;
-        enqueue(&change, &[job_of(job, queue_of(channel), id, 1, None)]).await?;
-        sql::audit(&change, &entry).await?;
+        send(&change, PersonId::Contact(contact), (channel, stage), id, job, &entry).await?;
+        Ok(change.commit().await?)
+    }
+
+    pub(crate) async fn ask_for_own_test(
+        &self,
+        user: UserId,
+        channel: Channel,
+        id: Uuid,
+        job: Uuid,
+        entry: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let change = self.begin().await?;
+        let member = membership::Entity::find_by_id((entry.org.0, user.0)).lock_exclusive();
+        member.one(&change).await?.ok_or(StoreError::NotFound)?;
+        let person = match channel {
+            Channel::Email => PersonId::User(user),
+            Channel::Sms => own_phone(&change, entry.org, user).await?,
+        };
+        send(&change, person, (channel, Stage::Test), id, job, &entry).await?;
         Ok(change.commit().await?)
     }
 
@@ -157,16 +191,57 @@ impl Sql {
     }
 }
 
+/// The contact as whom a member is reached by phone.
+async fn own_phone(
+    change: &DatabaseTransaction,
+    org: OrgId,
+    user: UserId,
+) -> Result<PersonId, StoreError> {
+    use contact::{Column, Entity};
+    let own = Entity::find()
+        .filter(within(Column::OrgId, org))
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::DeletedAt.is_null())
+        .order_by_asc(Column::Id);
+    let own = own.all(change).await?;
+    let reached = own.iter().find(|row| sms_reach(row) == Reach::Reached);
+    let missing = || StoreError::Incomplete("a phone that was shown to be yours, as a contact");
+    reached.map(|row| PersonId::Contact(row.id)).ok_or_else(missing)
+}
+
+/// Writes the line of a message that was asked for, its job, and who asked; no more than five in an hour to one person.
+async fn send(
+    change: &DatabaseTransaction,
+    person: PersonId,
+    (channel, stage): (Channel, Stage),
+    id: Uuid,
+    job: Uuid,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let (org, now) = (entry.org, entry.at);
+    if asked_lately(change, org, person, now).await? >= MOST_AN_HOUR {
+        return Err(StoreError::TooMany(3_600));
+    }
+    let line = line(org, person, channel, stage, id, now);
+    notification_intent::Entity::insert(insertable(line)).exec_without_returning(change).await?;
+    enqueue(change, &[job_of(job, queue_of(channel), id, 1, None)]).await?;
+    sql::audit(change, entry).await
+}
+
 async fn asked_lately(
     change: &DatabaseTransaction,
     org: OrgId,
-    contact: Uuid,
+    person: PersonId,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     use notification_intent::{Column, Entity};
+    let is_to = match person {
+        PersonId::Contact(id) => Column::ContactId.eq(id),
+        PersonId::User(user) => Column::UserId.eq(user.0),
+    };
     let lately = Entity::find()
         .filter(within(Column::OrgId, org))
-        .filter(Column::ContactId.eq(contact))
+        .filter(is_to)
         .filter(Column::AlertId.is_null())
         .filter(Column::Stage.is_in([Stage::Test, Stage::PhoneCode].map(|stage| stage.to_string())))
         .filter(Column::PlannedAt.gt(now.as_millis() - HOUR_MILLIS));
@@ -175,7 +250,7 @@ async fn asked_lately(
 
 fn line(
     org: OrgId,
-    contact: Uuid,
+    person: PersonId,
     channel: Channel,
     stage: Stage,
     id: Uuid,
@@ -185,13 +260,14 @@ fn line(
         Stage::PhoneCode => (Reason::PhoneCode, "somebody shows that this phone is theirs"),
         _ => (Reason::Test, "somebody asked for a test"),
     };
+    let (contact_id, user_id) = whom(person);
     notification_intent::Model {
         id,
         org_id: org.0,
         alert_id: None,
         stage: stage.to_string(),
-        contact_id: Some(contact),
-        user_id: None,
+        contact_id,
+        user_id,
         channel: channel.name().to_owned(),
         policy_id: None,
         state: IntentState::Queued.name().to_owned(),

@@ -16,10 +16,12 @@ use uuid::Uuid;
 use super::{
     asked::mint_code,
     due::look_again,
+    mail_links::may_unsubscribe,
     pointless::pointless,
     receipts::{failed, opted_out},
     reply_codes::{self, Answerable},
     save::{MOST_ATTEMPTS, job_of, priority_of, queue_of},
+    setup_broken::tell_owners,
 };
 use crate::{
     Store, StoreError,
@@ -75,6 +77,8 @@ pub struct Delivery {
     pub phone_code: Option<String>,
     /// What it says, where that was known before.
     pub words: Option<String>,
+    /// The contact that it goes to, where a link in it may end mails to them.
+    pub unsubscribes: Option<Uuid>,
 }
 
 /// What came of a try.
@@ -102,12 +106,27 @@ pub enum Outcome {
         detail: String,
         /// Whether that is since the person said stop.
         is_opt_out: bool,
+        /// Whether that is the hub's own account or settings, which somebody has to mend.
+        is_setup: bool,
     },
     /// Nobody knows.
     Unclear {
         /// As a sentence.
         detail: String,
     },
+}
+
+impl Outcome {
+    /// The stable name, as numbers have it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::NotNow { .. } => "not_now",
+            Self::Refused { .. } => "refused",
+            Self::Unclear { .. } => "unclear",
+        }
+    }
 }
 
 impl Store {
@@ -187,9 +206,12 @@ impl Sql {
                 Outcome::Accepted { has_receipt, .. } => {
                     sent(&change, row, !has_receipt, now).await?
                 }
-                Outcome::Refused { code, detail, is_opt_out } => {
+                Outcome::Refused { code, detail, is_opt_out, is_setup } => {
                     if *is_opt_out {
                         opted_out(&change, &row, now).await?;
+                    }
+                    if *is_setup {
+                        tell_owners(&change, &row, now).await?;
                     }
                     failed(&change, row, code, detail, now).await?;
                 }
@@ -274,6 +296,7 @@ async fn try_it(
         begun_at: now.as_millis(),
         answered_at: None,
         settled_at: None,
+        is_setup: false,
     };
     delivery_attempt::Entity::insert(insertable(tried)).exec_without_returning(change).await?;
     let delivery = delivery(change, &row, attempt, possible_duplicate, now).await?;
@@ -307,7 +330,12 @@ async fn delivery(
         }
         _ => None,
     };
-    let phone_code = match (stage, contact_of(change, row).await?) {
+    let contact = contact_of(change, row).await?;
+    let unsubscribes = match &contact {
+        Some(contact) if may_unsubscribe(change, contact).await? => Some(contact.id),
+        _ => None,
+    };
+    let phone_code = match (stage, contact) {
         (Stage::PhoneCode, Some(contact)) => Some(mint_code(change, contact, now).await?),
         _ => None,
     };
@@ -325,6 +353,7 @@ async fn delivery(
         code,
         phone_code,
         words: row.words.clone(),
+        unsubscribes,
     })
 }
 
@@ -366,6 +395,7 @@ async fn write_attempt(
         }
         Outcome::Unclear { detail } => ("unclear", None, Some(detail.clone()), false),
     };
+    edit.is_setup = Set(matches!(outcome, Outcome::Refused { is_setup: true, .. }));
     if is_open {
         edit.state = Set(state.to_owned());
         edit.code = Set(code);
@@ -429,7 +459,7 @@ async fn again_later(
 
 /// The pause after the `attempts`th try: doubled each time, and up to a quarter longer, as the id says, so that messages
 /// that failed together do not come back together.
-fn pause_millis(intent: Uuid, attempts: i64) -> i64 {
+pub(crate) fn pause_millis(intent: Uuid, attempts: i64) -> i64 {
     let doublings = u32::try_from(attempts.clamp(1, 20) - 1).unwrap_or(0);
     let pause = (FIRST_PAUSE_MILLIS << doublings).min(LONGEST_PAUSE_MILLIS);
     pause + pause / 4 * i64::from(intent.as_bytes()[0]) / 255

@@ -12,7 +12,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::ledger::members;
+use super::{
+    ledger::members,
+    setup_broken::{self, SetupFacts},
+};
 use crate::{
     Store, StoreError, digests,
     entity::{alert, known, notification_intent, organization, site, unit},
@@ -70,6 +73,8 @@ pub struct Facts {
     pub alerts: Vec<ToldAlert>,
     /// What a digest says.
     pub digest: Option<ToldDigest>,
+    /// What a provider refused, of a message about that.
+    pub setup: Option<SetupFacts>,
 }
 
 impl Store {
@@ -107,13 +112,17 @@ impl Sql {
         let its = Entity::find()
             .filter(within(Column::OrgId, org))
             .filter(Column::Id.eq(intent).or(Column::SupersededBy.eq(intent)));
-        let ids: Vec<Uuid> =
-            its.all(&asked).await?.into_iter().filter_map(|row| row.alert_id).collect();
+        let its = its.all(&asked).await?;
+        let setup = match its.iter().find(|row| row.id == intent) {
+            Some(line) => setup_broken::facts(&asked, line).await?,
+            None => None,
+        };
+        let ids: Vec<Uuid> = its.into_iter().filter_map(|row| row.alert_id).collect();
         let alerts = told(&asked, org, &ids).await?;
         let organization = name.ok_or(StoreError::NotFound)?.name;
         let units_there = units_at(&asked, org, alerts.iter().map(|alert| alert.site_id)).await?;
         let digest = digests::told(&asked, org, intent).await?;
-        Ok(Facts { organization, units_there, alerts, digest })
+        Ok(Facts { organization, units_there, alerts, digest, setup })
     }
 
     pub(crate) async fn told_alerts(
@@ -139,7 +148,7 @@ async fn units_at(
     Ok(usize::try_from(there.count(asked).await?).unwrap_or(usize::MAX))
 }
 
-async fn told(
+pub(super) async fn told(
     asked: &DatabaseTransaction,
     org: OrgId,
     ids: &[Uuid],

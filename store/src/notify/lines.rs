@@ -71,7 +71,7 @@ fn row(org: OrgId, line: &Line, due_at: Timestamp, now: Timestamp) -> Model {
     }
 }
 
-fn whom(person: PersonId) -> (Option<Uuid>, Option<Uuid>) {
+pub(super) fn whom(person: PersonId) -> (Option<Uuid>, Option<Uuid>) {
     match person {
         PersonId::Contact(id) => (Some(id), None),
         PersonId::User(UserId(id)) => (None, Some(id)),

@@ -240,6 +240,18 @@ struct Moments {
     resolved_at: Option<i64>,
 }
 
+/// Some alerts as planning sees them.
+pub(super) async fn facts_of(
+    asked: &DatabaseTransaction,
+    org: OrgId,
+    alerts: &[Uuid],
+) -> Result<Vec<AlertFacts>, StoreError> {
+    let wanted = alert::Entity::find()
+        .filter(within(alert::Column::OrgId, org))
+        .filter(alert::Column::Id.is_in(alerts.iter().copied()));
+    facts(asked, org, wanted.all(asked).await?).await
+}
+
 async fn facts(
     asked: &DatabaseTransaction,
     org: OrgId,

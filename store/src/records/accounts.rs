@@ -79,6 +79,15 @@ pub enum LinkPurpose {
 }
 
 impl LinkPurpose {
+    /// How long a link is good, in seconds: an hour, and 48 hours.
+    #[must_use]
+    pub const fn good_for_secs(self) -> u32 {
+        match self {
+            Self::PasswordReset => 3_600,
+            Self::EmailVerification => 48 * 3_600,
+        }
+    }
+
     /// The stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -209,6 +218,8 @@ pub struct NewTenant {
     pub owner_email: String,
     /// The owner's invitation.
     pub invitation: Secret,
+    /// The mail of it, whose id the secret follows from, where it is mailed.
+    pub mail: Option<Uuid>,
     /// How long the invitation is good, in seconds.
     pub invited_for_secs: i64,
 }

@@ -122,7 +122,13 @@ pub(crate) async fn a_step_and_a_recovery_code_are_taken_once(world: &World) {
 
 fn tenant(email: &str) -> NewTenant {
     let (name, owner_email) = ("Fresh".to_owned(), email.to_owned());
-    NewTenant { name, owner_email, invitation: secret(1), invited_for_secs: HOUR.into() }
+    NewTenant {
+        name,
+        owner_email,
+        invitation: secret(1),
+        mail: None,
+        invited_for_secs: HOUR.into(),
+    }
 }
 
 pub(crate) async fn an_invitation_ends_and_leaves_nothing_half_done(world: &World) {

@@ -229,6 +229,10 @@ async fn full(world: &World, db: &mut Database) -> (OrgId, UserId) {
             "account_links (id, user_id, purpose, secret_hash, created_at, expires_at) VALUES ({}, {w}, 'password_reset', {b}, {t}, {t})",
             id(db)
         ),
+        format!(
+            "account_mails (id, purpose, user_id, state, generation, attempts, planned_at, due_at, changed_at) VALUES ({}, 'password_reset', {w}, 'queued', 1, 0, {t}, {t}, {t})",
+            id(db)
+        ),
     ];
     for row in rows {
         db.run(&format!("INSERT INTO {row}")).await;
@@ -297,7 +301,7 @@ pub(crate) async fn an_erasure_leaves_nothing_and_touches_nothing_of_others(worl
         store.user(both).await.unwrap().is_some() && store.user(stranger).await.unwrap().is_some()
     );
     let of_owner = db.id(owner.0);
-    for table in ["refresh_tokens", "recovery_codes", "account_links"] {
+    for table in ["refresh_tokens", "recovery_codes", "account_links", "account_mails"] {
         let left = format!("SELECT 'left' FROM {table} WHERE user_id = {of_owner}");
         assert!(db.texts(&left).await.is_empty(), "{table}");
     }

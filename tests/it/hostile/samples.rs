@@ -361,6 +361,10 @@ impl World {
                     _ => Value::Null,
                 };
             }
+            "sendOwnTestMessage" => {
+                sample.path = path.to_owned();
+                sample.body = json!({ "channel": "email" });
+            }
             "receiveTtnWebhook" => {
                 sample.by = self.owner.clone().anonymous();
                 (sample.path, sample.secret) =

@@ -1,12 +1,14 @@
 //! A hub whose SMS go to the mock of Telnyx and whose e-mails go to a sink.
 
 use std::{
+    process::Command,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use hub_messaging::email::LinkKeys;
 use hub_testkit::{
     api::{Answer, Api},
     contract_mock::{ContractMock, Entry},
@@ -17,6 +19,7 @@ use hub_testkit::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, Row as _};
 use uuid::Uuid;
 
 /// The number that SMS come from.
@@ -31,7 +34,9 @@ pub(crate) struct World {
     pub(crate) api: Api,
     pub(crate) telnyx: ContractMock,
     pub(crate) mail: MailSink,
-    database: Option<String>,
+    /// The owner's address.
+    pub(crate) owner: String,
+    database_url: Option<String>,
     pub(crate) keys: Signer,
 }
 
@@ -73,12 +78,23 @@ impl World {
         Self::start(Some(url.await.unwrap())).await
     }
 
-    /// `None` where there are no contracts to judge by.
     async fn start(url: Option<String>) -> Option<Self> {
         Self::shaped(url, |builder, _, _| builder).await
     }
 
-    /// A hub whose settings are gone over before it starts.
+    /// With more settings, by the address of the mail server.
+    pub(crate) async fn start_with(
+        url: Option<String>,
+        settings: impl FnOnce(&str) -> Vec<(&'static str, String)>,
+    ) -> Option<Self> {
+        let with = |builder, _: &ContractMock, mail: &MailSink| {
+            let more = settings(&mail.url()).into_iter();
+            more.fold(builder, |builder: HubBuilder, (name, value)| builder.env(name, value))
+        };
+        Self::shaped(url, with).await
+    }
+
+    /// A hub whose settings are gone over before it starts. `None` where there are no contracts to judge by.
     pub(crate) async fn shaped(
         url: Option<String>,
         shape: impl FnOnce(HubBuilder, &ContractMock, &MailSink) -> HubBuilder,
@@ -98,15 +114,93 @@ impl World {
             None => builder,
         };
         let hub = shape(builder, &telnyx, &mail).start().await.unwrap();
-        let (_, api) = hub.owner("Telling").await.unwrap();
-        Some(Self { hub, api, telnyx, mail, database: url, keys })
+        let (made, api) = hub.owner("Telling").await.unwrap();
+        Some(Self { hub, api, telnyx, mail, owner: made.email, database_url: url, keys })
     }
 
     /// Its database, past the hub.
     pub(crate) async fn rows(&self) -> Rows {
-        let file = || format!("sqlite://{}", self.hub.data().join("hub.db").display());
-        let url = self.database.clone().unwrap_or_else(file);
+        let url = self.database_url.clone().unwrap_or_else(|| self.sqlite_url());
         Rows::open(&url).await.expect("it is there")
+    }
+
+    /// Whether the hub keeps its data in PostgreSQL.
+    pub(crate) const fn is_postgres(&self) -> bool {
+        self.database_url.is_some()
+    }
+
+    fn sqlite_url(&self) -> String {
+        format!("sqlite://{}", self.hub.data().join("hub.db").display())
+    }
+
+    /// `hub admin …`, which must go well.
+    pub(crate) async fn admin(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hub"));
+        command.arg("admin").args(arguments).env("HUB_DATA_DIR", self.hub.data());
+        command.env_remove("DATABASE_URL");
+        if let Some(url) = &self.database_url {
+            command.env("DATABASE_URL", url);
+        }
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Writes into the database, past the hub.
+    pub(crate) async fn run(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        if let Some(url) = &self.database_url {
+            let mut database = sqlx::PgConnection::connect(url).await.unwrap();
+            sqlx::query(sql).execute(&mut database).await.unwrap();
+        } else {
+            let mut database = sqlx::SqliteConnection::connect(&self.sqlite_url()).await.unwrap();
+            sqlx::query(sql).execute(&mut database).await.unwrap();
+        }
+    }
+
+    /// Columns of text of every row of a table.
+    pub(crate) async fn table(&self, table: &str, columns: &str) -> Vec<Vec<Option<String>>> {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT {columns} FROM {table}"));
+        if let Some(url) = &self.database_url {
+            let mut database = sqlx::PgConnection::connect(url).await.unwrap();
+            let rows = sqlx::query(sql).fetch_all(&mut database).await.unwrap();
+            rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
+        } else {
+            let mut database = sqlx::SqliteConnection::connect(&self.sqlite_url()).await.unwrap();
+            let rows = sqlx::query(sql).fetch_all(&mut database).await.unwrap();
+            rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
+        }
+    }
+
+    /// Every row of every table as text, on PostgreSQL.
+    pub(crate) async fn dump(&self) -> Option<String> {
+        let url = self.database_url.as_ref()?;
+        let mut database = sqlx::PgConnection::connect(url).await.unwrap();
+        let tables = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+            WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
+        let tables: Vec<String> =
+            sqlx::query_scalar(tables).fetch_all(&mut database).await.unwrap();
+        let mut dump = String::new();
+        for table in tables {
+            let rows = sqlx::AssertSqlSafe(format!("SELECT its::text FROM {table} AS its"));
+            let rows: Vec<String> =
+                sqlx::query_scalar(rows).fetch_all(&mut database).await.unwrap();
+            dump += &rows.join("\n");
+        }
+        Some(dump)
+    }
+
+    /// What the hub signs links in mails by, read past it.
+    pub(crate) async fn link_keys(&self) -> LinkKeys {
+        let asked = "SELECT pkcs8 FROM signing_keys ORDER BY created_at, kid";
+        let keys: Vec<Vec<u8>> = if let Some(url) = &self.database_url {
+            let mut database = sqlx::PgConnection::connect(url).await.unwrap();
+            sqlx::query_scalar(asked).fetch_all(&mut database).await.unwrap()
+        } else {
+            let mut database = sqlx::SqliteConnection::connect(&self.sqlite_url()).await.unwrap();
+            sqlx::query_scalar(asked).fetch_all(&mut database).await.unwrap()
+        };
+        LinkKeys::derive(&keys[0], &[])
     }
 
     /// Sends an event as Telnyx does.

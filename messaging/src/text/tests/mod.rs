@@ -2,5 +2,6 @@
 
 mod hostile;
 mod mails;
+mod pages;
 mod samples;
 mod short;
