@@ -31,7 +31,8 @@ pub(super) enum Kind {
 }
 
 /// Texts without a format in the document that are none of somebody's own words.
-const SHAPED: [&str; 25] = [
+const SHAPED: [&str; 26] = [
+    "at",
     "brand_id",
     "channel",
     "code",
