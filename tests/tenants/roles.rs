@@ -82,10 +82,12 @@ pub(crate) async fn findings(world: &World, running: &Running) -> Vec<String> {
     findings
 }
 
-/// Whether a change is that a note went away: the hub has done what it says, which was asked before. One that came is
-/// no such change.
+/// Whether a change is the hub's own: a note went away, since the hub has done what it says, which was asked before, where
+/// one that came is no such change; or it planned anew whom alerts are told to, which it counts.
 fn is_the_hubs(change: &str) -> bool {
+    let plans = ["alert_plans:", "organization_plans:"];
     ["- device_chores:", "- unit_chores:"].iter().any(|note| change.starts_with(note))
+        || plans.iter().any(|table| change.get(2..).is_some_and(|of| of.starts_with(table)))
 }
 
 /// Whether a caller has no part in the organization: one who had, a key, whatever is over, and nobody.

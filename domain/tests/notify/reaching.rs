@@ -104,7 +104,8 @@ fn how_somebody_stands_with_an_alert_is_said_by_the_line_that_counts() {
         Standing::{self, NotTold, Told, UnderWay},
         standing,
     };
-    let table: [(&[IntentState], Option<(Standing, usize)>); 9] = [
+    type Row = (&'static [IntentState], Option<(Standing, usize)>);
+    let table: [Row; 9] = [
         (&[], None),
         (&[Sent], Some((Told, 0))),
         (&[Suppressed, Delivered], Some((Told, 1))),
