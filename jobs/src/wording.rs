@@ -85,10 +85,14 @@ impl Wording {
         }
     }
 
-    /// Where one click ends such mails, of those that nobody asked for one by one.
+    /// Where one click ends such mails, of those that nobody asked for. A digest was chosen, and a click in one must not end
+    /// the mails of alarms.
     #[must_use]
     pub fn unsubscribe_url(&self, delivery: &Delivery, at: Timestamp) -> Option<String> {
-        let is_asked_for = matches!(delivery.stage, Stage::Test | Stage::PhoneCode | Stage::Reply);
+        let is_asked_for = matches!(
+            delivery.stage,
+            Stage::Test | Stage::PhoneCode | Stage::Reply | Stage::Digest
+        );
         let contact = delivery
             .unsubscribes
             .filter(|_| delivery.channel == Channel::Email && !is_asked_for)?;
