@@ -361,10 +361,6 @@ impl World {
                     _ => Value::Null,
                 };
             }
-            "sendOwnTestMessage" => {
-                sample.path = path.to_owned();
-                sample.body = json!({ "channel": "email" });
-            }
             "receiveTtnWebhook" => {
                 sample.by = self.owner.clone().anonymous();
                 (sample.path, sample.secret) =
@@ -417,6 +413,7 @@ impl World {
             "verifyEmail" => sample.body = json!({ "token": "x" }),
             "changePassword" => sample.body = json!({ "current": "wrong", "new": PASSWORD }),
             "tieIssuer" => sample.body = json!({ "token": "x", "password": "wrong" }),
+            "sendOwnTestMessage" => sample.body = json!({ "channel": "email" }),
             "beginTotp" => sample.body = json!({ "password": "wrong" }),
             "confirmTotp" => sample.body = json!({ "code": "000000" }),
             "removeTotp" => sample.body = json!({ "password": "wrong", "code": "000000" }),
