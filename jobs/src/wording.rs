@@ -89,10 +89,8 @@ impl Wording {
     /// the mails of alarms.
     #[must_use]
     pub fn unsubscribe_url(&self, delivery: &Delivery, at: Timestamp) -> Option<String> {
-        let is_asked_for = matches!(
-            delivery.stage,
-            Stage::Test | Stage::PhoneCode | Stage::Reply | Stage::Digest
-        );
+        let is_asked_for =
+            matches!(delivery.stage, Stage::Test | Stage::PhoneCode | Stage::Reply | Stage::Digest);
         let contact = delivery
             .unsubscribes
             .filter(|_| delivery.channel == Channel::Email && !is_asked_for)?;
