@@ -74,6 +74,7 @@ fn replies_are_answered_with_the_truth() {
     assert!(said.iter().all(|line| length(line).segments == 1), "{said:#?}");
     assert_snapshot!(said.join("\n"), @r#"
     47 Walk-in cooler: acknowledged by you. Others are called only if it lasts.
+    47 Walk-in cooler +999: acknowledged by you. Others are called only if it lasts.
     47 Walk-in cooler: snoozed until 14:43. You are told again then if it is still open.
     47 Walk-in cooler, Main Street: too warm, 9.1 C since 14:03, acknowledged by Walk-in cooler. Reply 47S to snooze 30 min.
     Test passed: your reply reached us.
