@@ -53,7 +53,7 @@ pub struct LedgerIn {
     to: Option<String>,
     #[param(schema_with = schemas::limit)]
     limit: Option<String>,
-    #[param(schema_with = schemas::cursor)]
+    #[param(schema_with = schemas::moment_cursor)]
     cursor: Option<String>,
 }
 
