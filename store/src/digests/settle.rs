@@ -1,7 +1,7 @@
 //! What becomes of a digest that was counted: a line in the ledger with its message, or with the reason why there is none.
 
 use hub_domain::{
-    Timestamp,
+    OrgId, Timestamp,
     notify::{Channel, IntentState, Reason, Stage},
 };
 use sea_orm::{
@@ -14,7 +14,7 @@ use super::{due::DUE, told};
 use crate::{
     Store, StoreError,
     entity::{digest, digest_subscription, insertable, notification_intent},
-    notify::{job_of, pointless, priority_of, queue_of},
+    notify::{job_of, own, pointless, priority_of, queue_of},
     open::ask_database,
     queue::enqueue,
     records::CountedDigest,
@@ -62,7 +62,7 @@ impl Sql {
         let Some(row) = held.filter(|row| row.state == DUE) else { return Ok(SettledDigest::Over) };
         let by = digest_subscription::Entity::find_by_id(row.subscription_id);
         let by = by.one(&change).await?.ok_or(StoreError::NotFound)?;
-        let line = line(&row, &by, now);
+        let line = line(&row, &by, now)?;
         let untold = untold(&change, &by, &line, counted).await?;
         let mut edit: digest::ActiveModel = row.into();
         edit.totals = Set(Some(totals));
@@ -110,31 +110,10 @@ fn line(
     row: &digest::Model,
     by: &digest_subscription::Model,
     now: Timestamp,
-) -> notification_intent::Model {
-    notification_intent::Model {
-        id: row.id,
-        org_id: row.org_id,
-        alert_id: None,
-        stage: Stage::Digest.to_string(),
-        contact_id: by.contact_id,
-        user_id: by.user_id,
-        channel: Channel::Email.name().to_owned(),
-        policy_id: None,
-        state: IntentState::Queued.name().to_owned(),
-        reason_code: Reason::Digest.name().to_owned(),
-        reason: format!("The {} digest of {}.", row.rhythm, row.day),
-        held_until: None,
-        superseded_by: None,
-        possible_duplicate: false,
-        words: None,
-        generation: 1,
-        attempts: 0,
-        planned_at: now.as_millis(),
-        due_at: now.as_millis(),
-        changed_at: now.as_millis(),
-        sent_at: None,
-        settled_at: None,
-    }
+) -> Result<notification_intent::Model, StoreError> {
+    let sentence = format!("The {} digest of {}.", row.rhythm, row.day);
+    let what = (Stage::Digest, Reason::Digest, sentence.as_str());
+    Ok(own(OrgId(row.org_id), row.id, (by.reader()?, Channel::Email), what, now))
 }
 
 fn suppressed(

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use hub_domain::{
-    OrgId, SiteId, Timestamp, UserId, Zone,
+    OrgId, SiteId, Timestamp, Zone,
     digest::{Last, Rhythm, Schedule},
     notify::PersonId,
 };
@@ -11,6 +11,7 @@ use hub_domain::{
 use crate::{
     StoreError,
     entity::{self, known},
+    notify::{person_of, whom},
     records::{DigestPlan, DigestSubscription},
 };
 
@@ -81,16 +82,20 @@ pub(crate) fn sites(text: &str) -> Result<Vec<SiteId>, StoreError> {
     Ok(ids.into_iter().map(SiteId).collect())
 }
 
+impl Model {
+    /// Who is told.
+    pub(crate) fn reader(&self) -> Result<PersonId, StoreError> {
+        let nobody = || StoreError::Corrupt(format!("the reader of digest {}", self.id));
+        person_of(self.contact_id, self.user_id).ok_or_else(nobody)
+    }
+}
+
 impl TryFrom<Model> for DigestSubscription {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
         let corrupt = |what: &str| StoreError::Corrupt(format!("{what} of digest {}", row.id));
-        let reader = match (row.contact_id, row.user_id) {
-            (Some(contact), None) => PersonId::Contact(contact),
-            (None, Some(user)) => PersonId::User(UserId(user)),
-            _ => return Err(corrupt("the reader")),
-        };
+        let reader = row.reader()?;
         let weekday = row.weekday.map(u8::try_from).transpose();
         let rhythm = match (is_weekly(&row.rhythm)?, weekday.map_err(|_| corrupt("the weekday"))?) {
             (false, None) => Rhythm::Daily,
@@ -123,10 +128,7 @@ impl TryFrom<Model> for DigestSubscription {
 
 impl From<&DigestSubscription> for Model {
     fn from(record: &DigestSubscription) -> Self {
-        let (contact_id, user_id) = match record.reader {
-            PersonId::Contact(contact) => (Some(contact), None),
-            PersonId::User(UserId(user)) => (None, Some(user)),
-        };
+        let (contact_id, user_id) = whom(record.reader);
         let DigestPlan { schedule, sites, only_if_needed } = &record.plan;
         let (rhythm, weekday) = rhythm_words(schedule.rhythm);
         Self {

@@ -4,7 +4,7 @@
 
 use hub_domain::{
     OrgId, Timestamp, UserId,
-    notify::{Channel, IntentState, PersonId, Reach, Reason, Stage},
+    notify::{Channel, PersonId, Reach, Reason, Stage},
 };
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, DatabaseTransaction,
@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use super::{
-    lines::whom,
+    lines::own,
     look_again_at_all,
     save::{job_of, queue_of},
     situation::sms_reach,
@@ -222,7 +222,11 @@ async fn send(
     if asked_lately(change, org, person, now).await? >= MOST_AN_HOUR {
         return Err(StoreError::TooMany(3_600));
     }
-    let line = line(org, person, channel, stage, id, now);
+    let (reason, sentence) = match stage {
+        Stage::PhoneCode => (Reason::PhoneCode, "somebody shows that this phone is theirs"),
+        _ => (Reason::Test, "somebody asked for a test"),
+    };
+    let line = own(org, id, (person, channel), (stage, reason, sentence), now);
     notification_intent::Entity::insert(insertable(line)).exec_without_returning(change).await?;
     enqueue(change, &[job_of(job, queue_of(channel), id, 1, None)]).await?;
     sql::audit(change, entry).await
@@ -246,45 +250,6 @@ async fn asked_lately(
         .filter(Column::Stage.is_in([Stage::Test, Stage::PhoneCode].map(|stage| stage.to_string())))
         .filter(Column::PlannedAt.gt(now.as_millis() - HOUR_MILLIS));
     Ok(lately.count(change).await?)
-}
-
-fn line(
-    org: OrgId,
-    person: PersonId,
-    channel: Channel,
-    stage: Stage,
-    id: Uuid,
-    now: Timestamp,
-) -> notification_intent::Model {
-    let (reason, sentence) = match stage {
-        Stage::PhoneCode => (Reason::PhoneCode, "somebody shows that this phone is theirs"),
-        _ => (Reason::Test, "somebody asked for a test"),
-    };
-    let (contact_id, user_id) = whom(person);
-    notification_intent::Model {
-        id,
-        org_id: org.0,
-        alert_id: None,
-        stage: stage.to_string(),
-        contact_id,
-        user_id,
-        channel: channel.name().to_owned(),
-        policy_id: None,
-        state: IntentState::Queued.name().to_owned(),
-        reason_code: reason.name().to_owned(),
-        reason: sentence.to_owned(),
-        held_until: None,
-        superseded_by: None,
-        possible_duplicate: false,
-        words: None,
-        generation: 1,
-        attempts: 0,
-        planned_at: now.as_millis(),
-        due_at: now.as_millis(),
-        changed_at: now.as_millis(),
-        sent_at: None,
-        settled_at: None,
-    }
 }
 
 /// Makes a new number for a contact's phone: six digits.

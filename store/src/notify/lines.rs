@@ -16,11 +16,25 @@ use crate::{
 
 /// Lines that are planned are with the queue at once: their job waits until they are due.
 pub(crate) fn intent(org: OrgId, intent: &Intent, now: Timestamp) -> Model {
-    Model {
-        state: IntentState::Queued.name().to_owned(),
-        generation: 1,
-        ..row(org, &intent.line, intent.send_at, now)
-    }
+    queued(org, &intent.line, intent.send_at, now)
+}
+
+/// A line of no alert, which no policy asked for: it is with the queue at once.
+pub(crate) fn own(
+    org: OrgId,
+    id: Uuid,
+    (person, channel): (PersonId, Channel),
+    (stage, reason, sentence): (Stage, Reason, &str),
+    now: Timestamp,
+) -> Model {
+    let (id, sentence) = (IntentId(id), sentence.to_owned());
+    let line = Line { id, alert: None, stage, person, channel, policy: None, reason, sentence };
+    queued(org, &line, now, now)
+}
+
+fn queued(org: OrgId, line: &Line, due_at: Timestamp, now: Timestamp) -> Model {
+    let state = IntentState::Queued.name().to_owned();
+    Model { state, generation: 1, ..row(org, line, due_at, now) }
 }
 
 /// A line that another message carries.
@@ -71,21 +85,28 @@ fn row(org: OrgId, line: &Line, due_at: Timestamp, now: Timestamp) -> Model {
     }
 }
 
-pub(super) fn whom(person: PersonId) -> (Option<Uuid>, Option<Uuid>) {
+/// Whom a row is for, as its columns of contact and user say it.
+pub(crate) const fn whom(person: PersonId) -> (Option<Uuid>, Option<Uuid>) {
     match person {
         PersonId::Contact(id) => (Some(id), None),
         PersonId::User(UserId(id)) => (None, Some(id)),
     }
 }
 
+/// Whom a row is for by its columns of contact and user; `None` unless just one of them is set.
+pub(crate) const fn person_of(contact: Option<Uuid>, user: Option<Uuid>) -> Option<PersonId> {
+    match (contact, user) {
+        (Some(contact), None) => Some(PersonId::Contact(contact)),
+        (None, Some(user)) => Some(PersonId::User(UserId(user))),
+        _ => None,
+    }
+}
+
 impl Model {
     /// Whom it is for.
     pub(crate) fn person(&self) -> Result<PersonId, StoreError> {
-        match (self.contact_id, self.user_id) {
-            (Some(contact), None) => Ok(PersonId::Contact(contact)),
-            (None, Some(user)) => Ok(PersonId::User(UserId(user))),
-            _ => Err(StoreError::Corrupt(format!("intent {} is for nobody", self.id))),
-        }
+        let nobody = || StoreError::Corrupt(format!("intent {} is for nobody", self.id));
+        person_of(self.contact_id, self.user_id).ok_or_else(nobody)
     }
 
     /// Where it stands.

@@ -37,5 +37,6 @@ pub use situation::Looked;
 
 pub(crate) use delivery::pause_millis;
 pub(crate) use due::{look_again, look_again_at_all};
+pub(crate) use lines::{own, person_of, whom};
 pub(crate) use pointless::pointless;
 pub(crate) use save::{job_of, priority_of};

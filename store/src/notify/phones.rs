@@ -2,7 +2,7 @@
 
 use hub_domain::{
     OrgId, Timestamp,
-    notify::{Channel, IntentState, Reason, Stage},
+    notify::{Channel, PersonId, Reason, Stage},
 };
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, EntityTrait as _,
@@ -12,6 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
+    lines::own,
     look_again_at_all,
     save::{job_of, queue_of},
 };
@@ -141,29 +142,11 @@ impl Sql {
         if lately.count(&change).await? >= MOST_ANSWERS {
             return Ok(());
         }
+        let to = (PersonId::Contact(contact), Channel::Sms);
+        let what = (Stage::Reply, Reason::Reply, "they wrote first");
         let line = notification_intent::Model {
-            id,
-            org_id: org.0,
-            alert_id: None,
-            stage: Stage::Reply.to_string(),
-            contact_id: Some(contact),
-            user_id: None,
-            channel: Channel::Sms.name().to_owned(),
-            policy_id: None,
-            state: IntentState::Queued.name().to_owned(),
-            reason_code: Reason::Reply.name().to_owned(),
-            reason: "they wrote first".to_owned(),
-            held_until: None,
-            superseded_by: None,
-            possible_duplicate: false,
             words: Some(words.to_owned()),
-            generation: 1,
-            attempts: 0,
-            planned_at: now.as_millis(),
-            due_at: now.as_millis(),
-            changed_at: now.as_millis(),
-            sent_at: None,
-            settled_at: None,
+            ..own(org, id, to, what, now)
         };
         Entity::insert(insertable(line)).exec_without_returning(&change).await?;
         enqueue(&change, &[job_of(job, queue_of(Channel::Sms), id, 1, None)]).await?;

@@ -3,7 +3,7 @@
 
 use hub_domain::{
     OrgId, Timestamp, UserId,
-    notify::{Channel, IntentId, IntentState, PersonId, Reach, Reason, Stage},
+    notify::{Channel, IntentId, PersonId, Reach, Reason, Stage},
 };
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
@@ -12,7 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    lines::whom,
+    lines::own,
     save::{job_of, queue_of},
     situation::sms_reach,
 };
@@ -109,31 +109,9 @@ fn line(
     now: Timestamp,
 ) -> notification_intent::Model {
     let day = now.as_millis().div_euclid(ONCE_IN_MILLIS);
-    let (contact_id, user_id) = whom(person);
-    notification_intent::Model {
-        id: IntentId::of_setup(org, day, person, channel).0,
-        org_id: org.0,
-        alert_id: None,
-        stage: Stage::SetupBroken.to_string(),
-        contact_id,
-        user_id,
-        channel: channel.name().to_owned(),
-        policy_id: None,
-        state: IntentState::Queued.name().to_owned(),
-        reason_code: Reason::SetupBroken.name().to_owned(),
-        reason: "a provider refuses for a reason of the hub's own setup".to_owned(),
-        held_until: None,
-        superseded_by: None,
-        possible_duplicate: false,
-        words: None,
-        generation: 1,
-        attempts: 0,
-        planned_at: now.as_millis(),
-        due_at: now.as_millis(),
-        changed_at: now.as_millis(),
-        sent_at: None,
-        settled_at: None,
-    }
+    let id = IntentId::of_setup(org, day, person, channel).0;
+    let sentence = "a provider refuses for a reason of the hub's own setup";
+    own(org, id, (person, channel), (Stage::SetupBroken, Reason::SetupBroken, sentence), now)
 }
 
 /// What the message of a line about the setup is about; `None` of another line.

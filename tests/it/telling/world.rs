@@ -154,14 +154,9 @@ impl World {
 
     /// Writes into the database, past the hub.
     pub(crate) async fn run(&self, sql: &str) {
-        let sql = sqlx::AssertSqlSafe(sql.to_owned());
-        if let Some(url) = &self.database_url {
-            let mut database = sqlx::PgConnection::connect(url).await.unwrap();
-            sqlx::query(sql).execute(&mut database).await.unwrap();
-        } else {
-            let mut database = sqlx::SqliteConnection::connect(&self.sqlite_url()).await.unwrap();
-            sqlx::query(sql).execute(&mut database).await.unwrap();
-        }
+        let rows = self.rows().await;
+        rows.run(sql).await.unwrap();
+        rows.close().await;
     }
 
     /// Columns of text of every row of a table.
