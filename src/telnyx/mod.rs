@@ -1,16 +1,23 @@
 //! What Telnyx reports: what became of messages, and what people answer. It is stored before it is answered, and worked
 //! afterwards, as often as it takes.
+//!
+//! What people answer is worked one after another, in its order, and does not wait for what became of messages, of which
+//! there may be thousands and which may be worked in any order.
 
 mod replies;
 
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use hub_domain::Timestamp;
 use hub_messaging::{
     FailureClass,
     telnyx::{Receipt, ReceiptStatus, TelnyxError, TelnyxEvent},
 };
-use hub_store::{StoreError, notify, records::WebhookEvent};
+use hub_store::{
+    StoreError, notify,
+    records::{WebhookEvent, WebhookKinds},
+};
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
@@ -23,7 +30,10 @@ pub const PROVIDER: &str = "telnyx";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// How many are worked by one look.
-const AT_ONCE: u64 = 100;
+const ONE_LOOK: u64 = 200;
+
+/// How many reports of what became of messages are worked at once: as many as messages are sent by, so that they keep up.
+const AT_ONCE: usize = 16;
 
 /// The pause after one could not be worked, in milliseconds; it doubles with each try, up to [`LONGEST_PAUSE_MILLIS`].
 const PAUSE_MILLIS: i64 = 1_000;
@@ -31,20 +41,29 @@ const LONGEST_PAUSE_MILLIS: i64 = 300_000;
 
 /// Works what comes in, until it is aborted.
 pub async fn look_after(hub: Hub) {
+    tokio::join!(
+        look_again(&hub, WebhookKinds::Unnamed, 1),
+        look_again(&hub, WebhookKinds::Named, AT_ONCE),
+    );
+}
+
+/// Works what comes in to the number (unnamed) or to a try at a message (named by it).
+async fn look_again(hub: &Hub, kinds: WebhookKinds, at_once: usize) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let due = hub.store.due_webhooks(PROVIDER, hub.clock.now(), AT_ONCE).await;
+        let due = hub.store.due_webhooks(PROVIDER, kinds, hub.clock.now(), ONE_LOOK).await;
         let due = due.unwrap_or_else(|error| {
             tracing::debug!(%error, "reports of Telnyx could not be looked for");
             Vec::new()
         });
-        for event in due {
-            if let Err(error) = work(&hub, &event).await {
+        let work = |event: WebhookEvent| async move {
+            if let Err(error) = work(hub, &event).await {
                 tracing::warn!(%error, "a report of Telnyx could not be worked; it is tried again");
             }
-        }
+        };
+        stream::iter(due).for_each_concurrent(at_once, work).await;
     }
 }
 

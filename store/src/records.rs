@@ -25,6 +25,7 @@ pub use alerts::{AlertEventRecord, AlertFilter, AlertRecord};
 pub use audit::{Actor, AuditEntry, AuditFilter};
 pub use billing::{
     BillingAccount, Counted, DueUsage, NewWebhookEvent, NewestSubscription, UsageKey, WebhookEvent,
+    WebhookKinds,
 };
 pub use contacts::{Contact, EffectivePolicy, NotificationPolicy};
 pub use digests::{

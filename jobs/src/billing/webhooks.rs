@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use hub_billing::{Billing, BillingError, EventFacts};
 use hub_domain::{Clock, OrgId};
-use hub_store::{Store, StoreError, records::WebhookEvent};
+use hub_store::{
+    Store, StoreError,
+    records::{WebhookEvent, WebhookKinds},
+};
 
 use super::{
     pause::again_at,
@@ -46,7 +49,7 @@ pub async fn work_webhooks(
 ) -> Result<Worked, StoreError> {
     let mut worked = Worked::default();
     loop {
-        let due = store.due_webhooks(PROVIDER, clock.now(), AT_ONCE).await?;
+        let due = store.due_webhooks(PROVIDER, WebhookKinds::All, clock.now(), AT_ONCE).await?;
         let is_last = (due.len() as u64) < AT_ONCE;
         // these are stored already, so one question answers all that speak of the same
         let mut asked = BTreeMap::new();

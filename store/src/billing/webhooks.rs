@@ -2,8 +2,8 @@
 
 use hub_domain::{OrgId, Timestamp};
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    TryInsertResult,
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, TryInsertResult,
     sea_query::{Expr, ExprTrait as _, OnConflict},
 };
 
@@ -11,7 +11,7 @@ use crate::{
     Store, StoreError,
     entity::{self, webhook_event},
     open::ask_database,
-    records::{NewWebhookEvent, WebhookEvent},
+    records::{NewWebhookEvent, WebhookEvent, WebhookKinds},
     sql::Sql,
 };
 
@@ -39,10 +39,11 @@ impl Store {
     pub async fn due_webhooks(
         &self,
         provider: &str,
+        kinds: WebhookKinds,
         now: Timestamp,
         limit: u64,
     ) -> Result<Vec<WebhookEvent>, StoreError> {
-        ask_database!(self, due_webhooks(provider, now, limit))
+        ask_database!(self, due_webhooks(provider, kinds, now, limit))
     }
 
     /// Notes that an event was worked, and what came of it.
@@ -112,13 +113,20 @@ impl Sql {
     pub(crate) async fn due_webhooks(
         &self,
         provider: &str,
+        kinds: WebhookKinds,
         now: Timestamp,
         limit: u64,
     ) -> Result<Vec<WebhookEvent>, StoreError> {
-        use webhook_event::Column::{DueAt, EventId, Provider};
+        use webhook_event::Column::{DueAt, EventId, Kind, Provider};
+        let is_asked_for = match kinds {
+            WebhookKinds::All => Condition::all(),
+            WebhookKinds::Named => Condition::all().add(Kind.ne("")),
+            WebhookKinds::Unnamed => Condition::all().add(Kind.eq("")),
+        };
         let due = webhook_event::Entity::find()
             .filter(Provider.eq(provider))
             .filter(DueAt.lte(now.as_millis()))
+            .filter(is_asked_for)
             .order_by_asc(DueAt)
             .order_by_asc(EventId)
             .limit(limit);

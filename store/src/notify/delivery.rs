@@ -18,7 +18,7 @@ use super::{
     due::look_again,
     mail_links::may_unsubscribe,
     pointless::pointless,
-    receipts::{failed, opted_out},
+    receipts::{failed, has_unworked_report, opted_out},
     reply_codes::{self, Answerable},
     save::{MOST_ATTEMPTS, job_of, priority_of, queue_of},
     setup_broken::tell_owners,
@@ -34,6 +34,11 @@ use crate::{
 
 /// How long a try of which nobody knows the end may still be reported, in milliseconds.
 pub const UNCLEAR_MILLIS: i64 = 60_000;
+
+/// What was reported and is still to be worked is waited for so much longer each time, and for so long since the try
+/// began at most, in milliseconds.
+const UNWORKED_MILLIS: i64 = 2_000;
+const LONGEST_UNWORKED_MILLIS: i64 = 300_000;
 
 /// The pause before the second try; it doubles with each, up to [`LONGEST_PAUSE_MILLIS`].
 const FIRST_PAUSE_MILLIS: i64 = 2_000;
@@ -244,11 +249,15 @@ async fn not_before(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut until = row.due_at;
-    if state == IntentState::Sending {
-        let last = last_attempt(change, row.id).await?;
-        let is_open =
-            |it: &delivery_attempt::Model| ["begun", "unclear"].contains(&it.state.as_str());
-        until = last.filter(is_open).map_or(until, |it| it.begun_at + UNCLEAR_MILLIS);
+    let is_open = |it: &delivery_attempt::Model| ["begun", "unclear"].contains(&it.state.as_str());
+    if state == IntentState::Sending
+        && let Some(last) = last_attempt(change, row.id).await?.filter(is_open)
+    {
+        until = last.begun_at + UNCLEAR_MILLIS;
+        let may_wait = (until..last.begun_at + LONGEST_UNWORKED_MILLIS).contains(&now.as_millis());
+        if may_wait && has_unworked_report(change, last.id).await? {
+            until = now.as_millis() + UNWORKED_MILLIS;
+        }
     }
     Ok((until > now.as_millis()).then(|| Timestamp::from_millis(until)))
 }

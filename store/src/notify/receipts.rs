@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Store, StoreError,
-    entity::{contact, delivery_attempt, notification_intent},
+    entity::{contact, delivery_attempt, notification_intent, webhook_event},
     open::ask_database,
     sql::Sql,
 };
@@ -73,6 +73,18 @@ impl Sql {
         change.commit().await?;
         Ok(true)
     }
+}
+
+/// Whether something was reported of a try that nobody has worked yet.
+pub(super) async fn has_unworked_report(
+    change: &DatabaseTransaction,
+    attempt: Uuid,
+) -> Result<bool, StoreError> {
+    use webhook_event::{Column, Entity};
+    let reports = Entity::find()
+        .filter(Column::DueAt.is_not_null())
+        .filter(Column::Kind.eq(attempt.to_string()));
+    Ok(reports.one(change).await?.is_some())
 }
 
 async fn tried(

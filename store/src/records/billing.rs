@@ -63,6 +63,17 @@ pub struct NewWebhookEvent {
     pub occurred_at: Timestamp,
 }
 
+/// Which events of a partner are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookKinds {
+    /// All.
+    All,
+    /// Those that have a kind.
+    Named,
+    /// Those that have none.
+    Unnamed,
+}
+
 /// The same as it is stored and to be worked.
 #[derive(Clone)]
 pub struct WebhookEvent {

@@ -59,7 +59,8 @@ impl Reports {
     }
 }
 
-fn sent(entry: &Entry) -> Value {
+/// The event that says so of an accepted message.
+pub(crate) fn sent(entry: &Entry) -> Value {
     json!({ "data": {
         "event_type": "message.sent", "id": Uuid::now_v7(), "record_type": "event",
         "payload": {
