@@ -55,6 +55,8 @@ const STAYS_EVERY: Duration = Duration::from_secs(2);
 
 /// How often the hub says that it hears the sensors; five minutes without that, and it was away.
 const BEAT_EVERY: Duration = Duration::from_secs(30);
+/// How long a hub waits at its start for a database that does not answer.
+const DATABASE_WITHIN: Duration = Duration::from_secs(30);
 /// How often rates of keys that are not in use are let go.
 const SHED_EVERY: Duration = Duration::from_secs(60);
 /// Wrong secrets in a minute before the origin is told to wait.
@@ -204,7 +206,9 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
         max_connections: settings.database_connections,
         clock: Arc::new(SystemClock),
     };
-    let store = Store::open(options).await.map_err(|error| match error {
+    let is_silence = |error: &OpenError| matches!(error, OpenError::Unreachable(_));
+    let opened = patiently(async || Store::open(options.clone()).await, is_silence).await;
+    let store = opened.map_err(|error| match error {
         OpenError::BadUrl(_) | OpenError::Unsafe(_) => {
             anyhow::Error::new(ConfigError(error.to_string()))
         }
@@ -212,18 +216,40 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
     })?;
     if settings.migrates {
         store.migrate().await.context("the database cannot be brought up to date")?;
-        return Ok(store);
+    } else {
+        ensure_migrated(&store).await?;
     }
+    // its connections are made here, so that who asks next does not find it still at that
+    patiently(async || store.ping().await, |_| true).await?;
+    Ok(store)
+}
+
+async fn ensure_migrated(store: &Store) -> anyhow::Result<()> {
     let pending =
         store.pending_migrations().await.context("the state of the database cannot be read")?;
-    if let Some(first) = pending.first() {
-        let count = pending.len();
-        let text = format!(
-            "the database lacks {count} migrations, the first of them {first}: run `hub migrate`, or start without --no-migrate"
-        );
-        return Err(ConfigError(text).into());
+    let Some(first) = pending.first() else { return Ok(()) };
+    let count = pending.len();
+    let text = format!(
+        "the database lacks {count} migrations, the first of them {first}: run `hub migrate`, or start without --no-migrate"
+    );
+    Err(ConfigError(text).into())
+}
+
+/// Asks a database until it answers: it may still have to start, or be busy with others that start.
+async fn patiently<T, E: std::fmt::Display>(
+    ask: impl AsyncFn() -> Result<T, E>,
+    is_silence: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    let begun = Instant::now();
+    loop {
+        match ask().await {
+            Err(error) if is_silence(&error) && begun.elapsed() < DATABASE_WITHIN => {
+                tracing::warn!(%error, "the database does not answer; it is asked again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            answer => return answer,
+        }
     }
-    Ok(store)
 }
 
 /// The database named, or a file of the hub's own.
