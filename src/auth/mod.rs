@@ -17,7 +17,7 @@ pub mod tokens;
 pub mod totp;
 
 pub use attempts::Attempts;
-pub use caller::Caller;
+pub use caller::{Caller, token_in};
 pub use inspectors::Inspectors;
 pub use keys::{IngestKey, IngestKeys};
 pub use links::{FreshLink, LinkToken};

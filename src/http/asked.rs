@@ -43,11 +43,11 @@ pub fn id(text: &str) -> Option<Uuid> {
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<Hub> for Query<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, ApiError> {
-        let query = axum::extract::Query::<T>::from_request_parts(parts, hub).await;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
         let unreadable = || FieldError::new("", "bad_query", "the query cannot be read");
         query.map(|query| Self(query.0)).map_err(|_| ApiError::BadQuery(unreadable()))
     }

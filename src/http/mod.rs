@@ -127,6 +127,7 @@ pub fn router(hub: Hub, origins: &[HeaderValue]) -> Router {
         .fallback(board::serve)
         .layer(compressed);
     open.merge(Router::from(senders()))
+        .merge(ws::event_routes(hub.realtime.clone()))
         .method_not_allowed_fallback(|| async { error::ApiError::MethodNotAllowed.into_response() })
         .layer(cors(origins))
         .with_state(hub.clone())
@@ -209,6 +210,7 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         "x-organization-id",
         "x-stack-access-token",
         "x-api-key",
+        "last-event-id",
         idempotency::KEY_HEADER,
         REASON_HEADER,
     ];

@@ -36,6 +36,13 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 const HEADERS_MOST: usize = 32 * 1024;
 /// How much of a request is buffered at once, in bytes.
 const BUFFER: usize = 64 * 1024;
+/// How long the other end may take nothing of what waits for it. With the comments of events and the pings of sockets, one
+/// that vanished without a word is gone within a minute.
+#[cfg(target_os = "linux")]
+const TAKEN_WITHIN: Duration = Duration::from_secs(40);
+/// How much waits in the kernel until it can be sent, in bytes.
+#[cfg(target_os = "linux")]
+const UNSENT_MOST: u32 = 64 * 1024;
 /// Pause after a connection could not be accepted, most often for want of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
@@ -95,6 +102,21 @@ async fn next(
     }
 }
 
+/// An answer is small and must not wait for the next. Who takes nothing for too long is gone, and what they are slow to
+/// take waits with whoever writes it, who can do something about it, and not in the kernel.
+fn tune(stream: &TcpStream) {
+    let tuned = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let tuned = tuned.and_then(|()| {
+        let socket = socket2::SockRef::from(stream);
+        socket.set_tcp_user_timeout(Some(TAKEN_WITHIN))?;
+        socket.set_tcp_notsent_lowat(UNSENT_MOST)
+    });
+    if let Err(error) = tuned {
+        tracing::debug!(%error, "a connection stays as the system made it");
+    }
+}
+
 /// Serves one connection until it ends; once it is time to stop, until the request in flight is answered. One that
 /// has not asked for anything yet is dropped then: hyper would wait for its first request.
 async fn connection(
@@ -104,7 +126,7 @@ async fn connection(
     proxies: Proxies,
     stop: CancellationToken,
 ) {
-    stream.set_nodelay(true).ok(); // an answer is small and must not wait for the next
+    tune(&stream);
     let has_asked = Arc::new(AtomicBool::new(false));
     let asks = Arc::clone(&has_asked);
     let service = service_fn(move |request: Request<Incoming>| {

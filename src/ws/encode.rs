@@ -27,6 +27,20 @@ impl Encoder for JsonEncoder {
     }
 }
 
+/// What a frame of [`JsonEncoder::push`] says, and its place in the channel.
+pub(crate) fn pushed(frame: &[u8]) -> (&[u8], u64) {
+    const DATA: &[u8] = br#""pub":{"data":"#;
+    const OFFSET: &[u8] = br#","offset":"#;
+    let payload = frame::payload(frame);
+    // names of channels hold no quote, and of what follows the data nothing but digits and brackets does
+    let from = payload.windows(DATA.len()).position(|part| part == DATA).map(|at| at + DATA.len());
+    let to = payload.windows(OFFSET.len()).rposition(|part| part == OFFSET);
+    let (from, to) = from.zip(to).expect("a push is written here");
+    let digits = payload[to + OFFSET.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+    let offset = digits.fold(0, |offset, digit| offset * 10 + u64::from(digit - b'0'));
+    (&payload[from..to], offset)
+}
+
 /// The `data` of a publication.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -76,7 +90,7 @@ impl<'a> NewsOut<'a> {
 /// A publication of the history.
 #[derive(Debug, Serialize)]
 pub(crate) struct PublicationOut<'a> {
-    data: NewsOut<'a>,
+    pub(crate) data: NewsOut<'a>,
     offset: u64,
 }
 

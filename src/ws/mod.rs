@@ -1,4 +1,5 @@
-//! The realtime socket: `GET /connection/websocket` in the Centrifuge client protocol (JSON).
+//! The realtime side: `GET /connection/websocket` in the Centrifuge client protocol (JSON), and `GET /connection/sse` for
+//! plain HTTP readers of one channel.
 //!
 //! One task serves one socket. Channels put finished, shared frames into its outbox; the task writes whatever
 //! waits in one go. What the protocol is stands in `docs/PROTOCOL.md`; who may hear what is asked of [`Access`].
@@ -9,8 +10,10 @@ mod clocks;
 mod codes;
 mod command;
 mod encode;
+mod events;
 mod frame;
 mod handshake;
+mod hearing;
 mod housekeeping;
 mod hub_access;
 mod leaving;
@@ -81,4 +84,9 @@ impl Realtime {
 pub fn routes<S: Clone + Send + Sync + 'static>(realtime: Realtime) -> Router<S> {
     let connect = get(handshake::connect).fallback(async || ApiError::MethodNotAllowed);
     Router::new().route("/connection/websocket", connect).with_state(realtime)
+}
+
+/// The route of events, which pages of listed origins may ask as they ask the rest of the interface.
+pub fn event_routes<S: Clone + Send + Sync + 'static>(realtime: Realtime) -> Router<S> {
+    Router::new().route("/connection/sse", get(events::listen)).with_state(realtime)
 }

@@ -28,7 +28,7 @@ use crate::{
     auth::{Identity, TokenError},
     ws::{
         Access, Answer, JsonEncoder, Organization, Place, Realtime, SocketSettings, Unavailable,
-        routes,
+        event_routes, routes,
     },
 };
 
@@ -83,7 +83,7 @@ pub(super) async fn fixture_with(settings: SocketSettings, channels: ChannelSett
         Realtime::start(Arc::clone(&access) as _, channels.clone(), settings, Arc::new(Standing));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let router = routes(realtime.clone());
+    let router = routes(realtime.clone()).merge(event_routes(realtime.clone()));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Fixture { channels, realtime, access, address }
 }
