@@ -4,6 +4,7 @@
 //! process that speaks HTTP and WebSocket. Whatever it starts ends with the process that started it, however that
 //! one ends: see [`janitor`].
 
+mod account;
 pub mod api;
 pub mod bench;
 pub mod contract_mock;

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
 
+use crate::account::{self, Account};
 use crate::janitor::{self, Janitor};
 use crate::ports;
 
@@ -51,13 +51,6 @@ struct Running {
     janitor: Janitor,
 }
 
-/// The account that the server runs as when we are root, whom PostgreSQL refuses.
-#[derive(Debug, Clone, Copy)]
-struct Account {
-    user: u32,
-    group: u32,
-}
-
 impl PrivatePostgres {
     /// The one server of this test process, started at first need.
     ///
@@ -74,7 +67,7 @@ impl PrivatePostgres {
     /// # Errors
     /// When PostgreSQL's server programs are not installed, or the server does not come up.
     pub fn start() -> anyhow::Result<Self> {
-        Self::start_in(&temp_root(account_for_root()?))
+        Self::start_in(&account::temp_root(Account::for_servers()?))
     }
 
     /// The same with its temporary folder inside `root`, which may lie in memory where a test is not about the disk.
@@ -83,11 +76,8 @@ impl PrivatePostgres {
     /// As [`Self::start`], and when `root` cannot be written.
     pub fn start_in(root: &Path) -> anyhow::Result<Self> {
         let programs = server_programs()?;
-        let account = account_for_root()?;
-        let folder = tempfile::Builder::new().prefix("hub-postgres-").tempdir_in(root)?;
-        if let Some(account) = account {
-            std::os::unix::fs::chown(folder.path(), Some(account.user), Some(account.group))?;
-        }
+        let account = Account::for_servers()?;
+        let folder = account::folder_of(account, root, "hub-postgres-")?;
         let running = Mutex::new(None);
         let templates = Mutex::default();
         let mut server = Self { programs, account, port: 0, running, templates, folder };
@@ -291,7 +281,7 @@ impl PrivatePostgres {
             .env_remove("PGDATA")
             .env_remove("PGPORT");
         if let Some(account) = self.account {
-            command.uid(account.user).gid(account.group);
+            account.runs(&mut command);
         }
         command
     }
@@ -348,34 +338,6 @@ fn versioned_folders(root: &Path) -> Vec<PathBuf> {
     versions.into_iter().map(|version| root.join(version.to_string()).join("bin")).collect()
 }
 
-/// `None` for an ordinary user, who runs the server himself.
-fn account_for_root() -> anyhow::Result<Option<Account>> {
-    if fs::metadata("/proc/self")?.uid() != 0 {
-        return Ok(None);
-    }
-    let accounts = fs::read_to_string("/etc/passwd").context("the accounts cannot be read")?;
-    let account = ["postgres", "nobody"].iter().find_map(|name| account_named(&accounts, name));
-    Ok(Some(
-        account
-            .context("PostgreSQL refuses root, and there is no account `postgres` or `nobody`")?,
-    ))
-}
-
-fn account_named(accounts: &str, name: &str) -> Option<Account> {
-    let line = accounts.lines().find(|line| line.split(':').next() == Some(name))?;
-    let mut numbers = line.split(':').skip(2).map(str::parse);
-    Some(Account { user: numbers.next()?.ok()?, group: numbers.next()?.ok()? })
-}
-
-/// The system's temporary folder, or `/tmp` where the server's account could not enter that one.
-fn temp_root(account: Option<Account>) -> PathBuf {
-    let usual = std::env::temp_dir();
-    let open = |folder: &Path| {
-        fs::metadata(folder).is_ok_and(|found| found.permissions().mode() & 0o001 != 0)
-    };
-    if account.is_none() || usual.ancestors().all(open) { usual } else { PathBuf::from("/tmp") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -421,14 +383,5 @@ mod tests {
         assert_eq!(server.run_sql(name(&url), "SELECT n FROM kept"), "7");
         drop(server);
         assert!(!folder.exists(), "nothing is left behind");
-    }
-
-    #[test]
-    fn an_account_is_read_from_its_line() {
-        let accounts =
-            "root:x:0:0::/root:/bin/sh\npostgres:x:101:104:,,,:/var/lib/postgresql:/bin/bash\n";
-        let account = account_named(accounts, "postgres").unwrap();
-        assert_eq!((account.user, account.group), (101, 104));
-        assert!(account_named(accounts, "post").is_none());
     }
 }
