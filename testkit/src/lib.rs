@@ -13,6 +13,7 @@ pub mod janitor;
 pub mod ledger;
 pub mod mail_sink;
 pub mod model;
+pub mod pooler;
 pub mod ports;
 pub mod postgres;
 pub mod python;

@@ -8,11 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use tempfile::TempDir;
 
 use crate::account::{self, Account};
 use crate::janitor::{self, Janitor};
+use crate::pooler::{PgBouncer, PoolMode};
 use crate::ports;
 
 /// How long a server may take from its start to its first answer, redo after a kill included.
@@ -20,6 +21,18 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// The one role of the server, its owner.
 const ROLE: &str = "hub";
+
+/// Names a pooler that the tests' connections go by: `session`, or none.
+const POOLER: &str = "HUB_TEST_POOLER";
+
+/// A pooler for a whole suite. Each of its many databases has a pool, which must not keep the server's connections for
+/// long. Tests' own connections send what it has to pass over.
+const FOR_A_SUITE: [&str; 4] = [
+    "default_pool_size = 150",
+    "max_client_conn = 1000",
+    "server_idle_timeout = 1",
+    "ignore_startup_parameters = extra_float_digits",
+];
 
 /// What differs from PostgreSQL's own defaults. Durability is as in production: the tests are about it.
 const SETTINGS: &str = "
@@ -41,6 +54,7 @@ pub struct PrivatePostgres {
     port: u16,
     running: Mutex<Option<Running>>,
     templates: Mutex<HashSet<String>>,
+    pooler: Option<PgBouncer>,
     folder: TempDir,
 }
 
@@ -59,7 +73,8 @@ impl PrivatePostgres {
     #[track_caller]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<PrivatePostgres> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start().expect("a private PostgreSQL starts"))
+        let start = || Self::start().and_then(Self::by_the_pooler);
+        SHARED.get_or_init(|| start().expect("a private PostgreSQL starts"))
     }
 
     /// Makes a cluster in a temporary folder and starts a server on it.
@@ -80,10 +95,28 @@ impl PrivatePostgres {
         let folder = account::folder_of(account, root, "hub-postgres-")?;
         let running = Mutex::new(None);
         let templates = Mutex::default();
-        let mut server = Self { programs, account, port: 0, running, templates, folder };
+        let mut server =
+            Self { programs, account, port: 0, running, templates, pooler: None, folder };
         server.make_cluster()?;
         server.start_on_some_port()?;
         Ok(server)
+    }
+
+    /// The same server, with a pooler of sessions before it where the environment asks for one (`HUB_TEST_POOLER`). A
+    /// test that kills or stops its server does without.
+    ///
+    /// # Errors
+    /// When the pooler cannot be started, or the environment names another kind.
+    pub fn by_the_pooler(mut self) -> anyhow::Result<Self> {
+        match std::env::var(POOLER).unwrap_or_default().as_str() {
+            "" => {}
+            "session" => {
+                let mode = PoolMode::Session;
+                self.pooler = Some(PgBouncer::start(self.port, ROLE, mode, &FOR_A_SUITE)?);
+            }
+            other => bail!("{POOLER} must be session, not {other:?}"),
+        }
+        Ok(self)
     }
 
     /// The port of the server on 127.0.0.1.
@@ -98,9 +131,16 @@ impl PrivatePostgres {
         self.running().as_ref().map(|running| running.postmaster.id())
     }
 
-    /// The address of one of its databases, as `DATABASE_URL` takes it.
+    /// The address of one of its databases, as `DATABASE_URL` takes it: the pooler's where there is one.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
+        let direct = || self.direct_url(database);
+        self.pooler.as_ref().map_or_else(direct, |pooler| pooler.url(database))
+    }
+
+    /// The address at the server itself, for tests of what is a server's alone: its logins, its connections.
+    #[must_use]
+    pub fn direct_url(&self, database: &str) -> String {
         format!("postgres://{ROLE}@127.0.0.1:{}/{database}", self.port)
     }
 
@@ -126,7 +166,7 @@ impl PrivatePostgres {
         let mut templates = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
         if !templates.contains(&name) {
             self.run_sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
-            fill(&self.url(&name));
+            fill(&self.direct_url(&name)); // a pooler's connections outlast ours, and it could not be copied
             templates.insert(name.clone());
         }
         drop(templates); // copies may be made side by side
@@ -197,7 +237,7 @@ impl PrivatePostgres {
                 "--tuples-only",
                 "--set=ON_ERROR_STOP=1",
             ])
-            .args([&format!("--dbname={}", self.url(database)), &format!("--command={sql}")])
+            .args([&format!("--dbname={}", self.direct_url(database)), &format!("--command={sql}")])
             .stdin(Stdio::null())
             .output()
             .context("psql cannot be run")?;
@@ -303,6 +343,7 @@ impl PrivatePostgres {
 
 impl Drop for PrivatePostgres {
     fn drop(&mut self) {
+        drop(self.pooler.take()); // before what it is connected to
         if let Some(running) = self.running().take() {
             running.end("QUIT");
         }
