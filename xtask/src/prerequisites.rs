@@ -20,6 +20,8 @@ const NODE_FROM_NPM: &str = "22";
 pub(crate) enum Need {
     /// The server programs of PostgreSQL.
     Postgres,
+    /// A pooler before PostgreSQL.
+    PgBouncer,
     /// Node.js and npm, to build and test the board.
     Node,
     /// A browser to look at the board with.
@@ -34,6 +36,7 @@ impl Need {
     const fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Postgres => &["postgresql"],
+            Self::PgBouncer => &["pgbouncer"],
             Self::Node => &["nodejs", "npm"],
             Self::Chromium => &["chromium"],
             Self::Python => &["python3", "python3-venv"],
@@ -44,6 +47,7 @@ impl Need {
     fn is_met(self) -> bool {
         match self {
             Self::Postgres => has_postgres(),
+            Self::PgBouncer => has_pgbouncer(),
             Self::Node => on_path("node").is_some() && on_path("npm").is_some(),
             Self::Chromium => chromium().is_some(),
             Self::Python => {
@@ -136,6 +140,12 @@ fn has_postgres() -> bool {
     packaged || (on_path("initdb").is_some() && on_path("postgres").is_some())
 }
 
+/// `PGBOUNCER` if set; else as it is found, which Debian has in a folder that is not on every search path.
+fn has_pgbouncer() -> bool {
+    let is_named = std::env::var_os("PGBOUNCER").is_some();
+    is_named || on_path("pgbouncer").is_some() || Path::new("/usr/sbin/pgbouncer").is_file()
+}
+
 /// Where a program lies, by the search path.
 pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -161,7 +171,9 @@ mod tests {
 
     #[test]
     fn every_need_names_its_packages() {
-        for need in [Need::Postgres, Need::Node, Need::Chromium, Need::Python, Need::Curl] {
+        let servers = [Need::Postgres, Need::PgBouncer];
+        let programs = [Need::Node, Need::Chromium, Need::Python, Need::Curl];
+        for need in servers.into_iter().chain(programs) {
             assert!(!need.packages().is_empty(), "{need:?}");
         }
     }

@@ -14,6 +14,9 @@ pub(crate) struct Options {
     /// Leaves out the browser, the SDKs and the conformance to the OpenAPI document
     #[arg(long)]
     fast: bool,
+    /// Has the tests reach PostgreSQL through a pooler of sessions (PgBouncer)
+    #[arg(long)]
+    pooler: bool,
     /// Runs these steps alone
     #[arg(long, value_name = "NAME")]
     only: Vec<Step>,
@@ -46,7 +49,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     let mut outcomes = Vec::new();
     let steps = options.steps();
     for step in &steps {
-        outcomes.push(step.timed(&steps));
+        outcomes.push(step.timed(&steps, options.pooler));
         if outcomes.last().is_some_and(|outcome| outcome.error.is_some()) {
             break; // what comes after would only hide the cause
         }
@@ -65,16 +68,16 @@ impl Options {
 }
 
 impl Step {
-    fn timed(self, others: &[Self]) -> Outcome {
+    fn timed(self, others: &[Self], pooler: bool) -> Outcome {
         run::say(&format!("\n=== {self:?}"));
         let begun = Instant::now();
-        let error = self.run(others).err();
+        let error = self.run(others, pooler).err();
         let outcome = Outcome { step: self, took: begun.elapsed(), error };
         run::say(&outcome.line());
         outcome
     }
 
-    fn run(self, others: &[Self]) -> anyhow::Result<()> {
+    fn run(self, others: &[Self], pooler: bool) -> anyhow::Result<()> {
         prerequisites::ensure(self.needs())?;
         if self.embeds_the_board() {
             web::build()?;
@@ -97,7 +100,13 @@ impl Step {
                     run::cargo(["doc", "--workspace", "--no-deps", "--document-private-items"]);
                 run::check(doc.env("RUSTDOCFLAGS", "-D warnings"))
             }
-            Self::Tests => run::check(&mut run::cargo(["test", "--workspace", "--no-fail-fast"])),
+            Self::Tests => {
+                let mut tests = run::cargo(["test", "--workspace", "--no-fail-fast"]);
+                if pooler {
+                    tests.env("HUB_TEST_POOLER", "session");
+                }
+                run::check(&mut tests)
+            }
             Self::Conformance => conformance::test(),
             Self::Sdk => sdk::test(),
             Self::Browser => browser::test(),
@@ -113,7 +122,7 @@ impl Step {
         match self {
             Self::Prerequisites | Self::Tidy | Self::Format => &[],
             Self::Board | Self::Clippy | Self::Docs => &[Need::Node],
-            Self::Tests => &[Need::Node, Need::Postgres, Need::Python, Need::Curl],
+            Self::Tests => &[Need::Node, Need::Postgres, Need::PgBouncer, Need::Python, Need::Curl],
             Self::Conformance | Self::Sdk => &[Need::Node, Need::Python],
             Self::Browser => &[Need::Node, Need::Chromium],
         }
@@ -143,13 +152,16 @@ mod tests {
 
     #[test]
     fn fast_leaves_out_what_is_not_written_in_rust() {
-        let steps = Options { fast: true, only: Vec::new() }.steps();
+        let steps = Options { fast: true, pooler: false, only: Vec::new() }.steps();
         assert_eq!(steps.first(), Some(&Step::Prerequisites));
         assert_eq!(steps.last(), Some(&Step::Tests));
     }
 
     #[test]
     fn a_step_that_is_named_runs_alone() {
-        assert_eq!(Options { fast: false, only: vec![Step::Docs] }.steps(), [Step::Docs]);
+        assert_eq!(
+            Options { fast: false, pooler: false, only: vec![Step::Docs] }.steps(),
+            [Step::Docs]
+        );
     }
 }
