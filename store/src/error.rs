@@ -93,7 +93,7 @@ pub enum OpenError {
     /// The database does not answer.
     #[error("database cannot be reached: {0}")]
     Unreachable(String),
-    /// The database would lose what it said it had stored. The sentence says what to change.
+    /// The database, or the way to it, would not keep what the hub relies on. The sentence says what to change.
     #[error("{0}")]
     Unsafe(String),
 }

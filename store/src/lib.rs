@@ -57,6 +57,7 @@ mod organizations;
 mod plans;
 mod points;
 mod policies;
+mod pooler;
 mod presence;
 mod radio;
 mod reading_row;

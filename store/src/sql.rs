@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::{
     OpenError, StoreError, cursor,
     mint::Mint,
+    pooler,
     records::{AuditEntry, Page, PageQuery},
     requests,
     writer::Writer,
@@ -63,6 +64,28 @@ pub(crate) enum Pools {
     Sqlite { readers: SqlitePool, writer: SqlitePool, file: PathBuf },
 }
 
+/// How many connections each pool has at most on PostgreSQL.
+struct Sizes {
+    across: u32,
+    fenced: u32,
+    jobs: u32,
+}
+
+impl Sizes {
+    fn of(max_connections: u32) -> Self {
+        Self {
+            across: max_connections.max(4) / 2,
+            fenced: max_connections.max(2),
+            jobs: max_connections.clamp(4, JOB_CONNECTIONS),
+        }
+    }
+
+    /// With the writer's two, and two in passing: for migrations and their lock, for upkeep and an erasure.
+    const fn all(&self) -> u32 {
+        self.across + self.fenced + self.jobs + 2 + 2
+    }
+}
+
 impl Sql {
     /// Opens a PostgreSQL.
     pub(crate) async fn open_postgres(
@@ -72,11 +95,13 @@ impl Sql {
     ) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| OpenError::BadUrl(error.to_string()))?;
-        let options = options.application_name("freshtrack-hub");
-        check_postgres(&options).await?;
-        let pool = postgres_pool(max_connections.max(4) / 2, &options, AS_WRITER);
-        let fenced = postgres_pool(max_connections.max(2), &options, AS_API);
-        let jobs = postgres_pool(max_connections.clamp(4, JOB_CONNECTIONS), &options, AS_WRITER);
+        // floats go in binary, and PgBouncer refuses a setting that it does not know
+        let options = options.application_name("freshtrack-hub").extra_float_digits(None);
+        let sizes = Sizes::of(max_connections);
+        check_postgres(&options, sizes.all()).await?;
+        let pool = postgres_pool(sizes.across, &options, AS_WRITER);
+        let fenced = postgres_pool(sizes.fenced, &options, AS_API);
+        let jobs = postgres_pool(sizes.jobs, &options, AS_WRITER);
         let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
         let behind = SqlxPostgresConnector::from_sqlx_postgres_pool(fenced.clone());
         let writer = Writer::on_postgres(&options, &mint);
@@ -340,14 +365,17 @@ async fn check_sqlite(pool: &SqlitePool) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Refuses a PostgreSQL that would lose a commit with the power: by its own, the role's or the database's settings.
-async fn check_postgres(options: &PgConnectOptions) -> Result<(), OpenError> {
+/// Refuses a PostgreSQL that would lose a commit with the power, by its own, the role's or the database's settings; and one
+/// that is reached through a pooler that keeps no sessions.
+async fn check_postgres(options: &PgConnectOptions, connections: u32) -> Result<(), OpenError> {
     let connect = tokio::time::timeout(ACQUIRE_WITHIN, PgConnection::connect_with(options)).await;
     let mut connection = match connect {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return Err(OpenError::Unreachable(error.to_string())),
         Err(_) => return Err(OpenError::Unreachable("no answer within 2 s".to_owned())),
     };
+    // first: the settings are asked by statements that are prepared
+    pooler::refuse_without_sessions(&mut connection, options, ACQUIRE_WITHIN, connections).await?;
     let unsafe_setting = unsafe_setting(&mut connection).await;
     connection.close().await.ok();
     match unsafe_setting {
@@ -356,7 +384,7 @@ async fn check_postgres(options: &PgConnectOptions) -> Result<(), OpenError> {
             "PostgreSQL runs with {setting} = off for this role and database, so a crash may lose readings that were \
              acknowledged; set it on: ALTER SYSTEM, ALTER ROLE or ALTER DATABASE … SET {setting} = on"
         ))),
-        Err(error) => Err(OpenError::Unreachable(error.to_string())),
+        Err(error) => Err(pooler::why(error)),
     }
 }
 

@@ -9,6 +9,7 @@ mod hostile;
 mod identity;
 mod kill;
 mod organizations;
+mod poolers;
 mod promises;
 mod queues;
 mod records;

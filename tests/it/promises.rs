@@ -10,7 +10,11 @@ mod p7_channels;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use hub_testkit::{api::Api, hub::HubProcess, postgres::PrivatePostgres};
+use hub_testkit::{
+    api::Api,
+    hub::{HubBuilder, HubProcess},
+    postgres::PrivatePostgres,
+};
 use serde_json::{Value, json};
 
 /// How long anything may take that happens at once.
@@ -42,6 +46,11 @@ impl Story {
             Backend::Sqlite => builder,
             Backend::Postgres => builder.database_url(PrivatePostgres::shared().create_database()),
         };
+        Self::on(builder).await
+    }
+
+    /// The same on a hub that is described.
+    pub(crate) async fn on(builder: HubBuilder) -> Self {
         let hub = builder.start().await.expect("the hub starts");
         let (bootstrap, api) = hub.owner("Promises").await.expect("an owner is made");
         let site = api.create_site("Kitchen").await;
