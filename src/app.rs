@@ -207,7 +207,9 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
         clock: Arc::new(SystemClock),
     };
     let is_silence = |error: &OpenError| matches!(error, OpenError::Unreachable(_));
-    let opened = patiently(async || Store::open(options.clone()).await, is_silence).await;
+    let pooled = settings.database_pooled_url.as_ref().map(|url| url.expose_secret());
+    let open = async || Store::open_by(options.clone(), pooled).await;
+    let opened = patiently(open, is_silence).await;
     let store = opened.map_err(|error| match error {
         OpenError::BadUrl(_) | OpenError::Unsafe(_) => {
             anyhow::Error::new(ConfigError(error.to_string()))

@@ -94,6 +94,8 @@ pub struct Settings {
     pub heartbeat_url: Option<SecretString>,
     /// The database, if it is not the default.
     pub database_url: Option<SecretString>,
+    /// Its other address, by a pooler of transactions.
+    pub database_pooled_url: Option<SecretString>,
     /// The hub's own files.
     pub data_dir: PathBuf,
     /// Whether the data folder was named.
@@ -201,6 +203,7 @@ impl SettingArgs {
             messages: self.messages()?,
             heartbeat_url: self.heartbeat_url()?,
             database_url: self.database_url()?,
+            database_pooled_url: self.database_pooled_url()?,
             data_dir: PathBuf::from(self.text("data-dir")),
             data_dir_is_said: self.0.contains_key("data-dir"),
             database_connections: self.number("database-connections", 1, 500)?,
@@ -274,6 +277,20 @@ impl SettingArgs {
             Ok(Some(url.to_owned().into()))
         } else {
             Err(self.wrong("database-url", "an address that begins with sqlite:// or postgres://"))
+        }
+    }
+
+    fn database_pooled_url(&self) -> Result<Option<SecretString>, ConfigError> {
+        let pooled = self.text("database-pooled-url").trim();
+        let is_postgres =
+            |url: &str| url.starts_with("postgres:") || url.starts_with("postgresql:");
+        if pooled.is_empty() {
+            Ok(None)
+        } else if is_postgres(pooled) && is_postgres(self.text("database-url").trim()) {
+            Ok(Some(pooled.to_owned().into()))
+        } else {
+            let expected = "an address that begins with postgres://, as --database-url has to then";
+            Err(self.wrong("database-pooled-url", expected))
         }
     }
 

@@ -18,6 +18,7 @@ fn a_wrong_setting_is_one_sentence_that_names_it() {
     let cases: &[(&'static str, &str)] = &[
         ("listen", "localhost"),
         ("database-url", "mysql://secret@host/db"),
+        ("database-pooled-url", "postgres://secret@host/db"),
         ("database-connections", "0"),
         ("log-format", "xml"),
         ("allowed-origins", "board.example.com"),

@@ -45,6 +45,13 @@ pub const SETTINGS: &[Setting] = &[
         help: "sqlite:///path/hub.db or postgres://user:password@host/database; without it a SQLite file hub.db in the data folder",
         is_secret: true,
     },
+    Setting {
+        name: "database-pooled-url",
+        env: "DATABASE_POOLED_URL",
+        default: "",
+        help: "Another address of the same PostgreSQL, by way of a pooler of transactions, for what is asked of one organization (see docs/SETTINGS.md); without it that goes to the database-url, too",
+        is_secret: true,
+    },
     setting(
         "board-listen",
         "HUB_BOARD_LISTEN",

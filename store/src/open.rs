@@ -107,6 +107,15 @@ impl Store {
     /// # Errors
     /// When the address is bad, the database cannot be reached, or it would not keep what it says it keeps.
     pub async fn open(options: OpenOptions) -> Result<Self, OpenError> {
+        Self::open_by(options, None).await
+    }
+
+    /// The same with another address of a PostgreSQL, over which goes what is asked and changed within one organization: a
+    /// pooler's, which may give each transaction another session.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and when that address leads elsewhere or to a pooler that does not carry the hub's statements.
+    pub async fn open_by(options: OpenOptions, pooled: Option<&str>) -> Result<Self, OpenError> {
         let OpenOptions { url, max_connections, clock } = options;
         let mint = Arc::new(Mint::new(clock));
         let its_mint = Arc::clone(&mint);
@@ -116,7 +125,8 @@ impl Store {
                 Backend::Sql(Box::new(Sql::open_sqlite(&url, max_connections, its_mint).await?))
             }
             Some(("postgres" | "postgresql", _)) => {
-                Backend::Sql(Box::new(Sql::open_postgres(&url, max_connections, its_mint).await?))
+                let opened = Sql::open_postgres(&url, pooled, max_connections, its_mint);
+                Backend::Sql(Box::new(opened.await?))
             }
             _ => {
                 return Err(OpenError::BadUrl(

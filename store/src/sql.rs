@@ -11,8 +11,8 @@ use hub_domain::OrgId;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
     EntityTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
-    SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, Statement,
-    TransactionOptions, TransactionTrait as _,
+    SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions,
+    TransactionTrait as _,
 };
 use sqlx::{
     Connection as _, Executor as _, PgConnection, PgPool, SqlitePool,
@@ -23,8 +23,9 @@ use uuid::Uuid;
 
 use crate::{
     OpenError, StoreError, cursor,
+    fenced::Fenced,
     mint::Mint,
-    pooler,
+    pooled, pooler,
     records::{AuditEntry, Page, PageQuery},
     requests,
     writer::Writer,
@@ -43,12 +44,12 @@ const JOB_CONNECTIONS: u32 = 8;
 pub(crate) struct Sql {
     /// For questions across organizations.
     pub(crate) db: DatabaseConnection,
-    /// For questions within one. On PostgreSQL as a role that sees no other's rows.
-    fenced: DatabaseConnection,
+    /// For what is within one. On PostgreSQL as a role that sees no other's rows.
+    pub(crate) fenced: Fenced,
+    /// Whether that goes by an address of its own, a pooler's.
+    pub(crate) is_pooled: bool,
     /// For changes across organizations: on SQLite its one writing connection.
     changes: DatabaseConnection,
-    /// For changes within one.
-    fenced_changes: DatabaseConnection,
     pub(crate) pools: Pools,
     pub(crate) writer: Writer,
     /// Held by who erases: one organization goes at a time.
@@ -60,7 +61,7 @@ pub(crate) struct Sql {
 /// The pools below.
 #[derive(Clone)]
 pub(crate) enum Pools {
-    Postgres { pool: PgPool, fenced: PgPool, jobs: PgPool, options: Box<PgConnectOptions> },
+    Postgres { pool: PgPool, jobs: PgPool, options: Box<PgConnectOptions> },
     Sqlite { readers: SqlitePool, writer: SqlitePool, file: PathBuf },
 }
 
@@ -87,30 +88,36 @@ impl Sizes {
 }
 
 impl Sql {
-    /// Opens a PostgreSQL.
+    /// Opens a PostgreSQL; `pooled` is another address of it, for what is within one organization.
     pub(crate) async fn open_postgres(
         url: &str,
+        pooled: Option<&str>,
         max_connections: u32,
         mint: Arc<Mint>,
     ) -> Result<Self, OpenError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|error| OpenError::BadUrl(error.to_string()))?;
-        // floats go in binary, and PgBouncer refuses a setting that it does not know
-        let options = options.application_name("freshtrack-hub").extra_float_digits(None);
+        let options = postgres_options(url)?;
         let sizes = Sizes::of(max_connections);
-        check_postgres(&options, sizes.all()).await?;
-        let pool = postgres_pool(sizes.across, &options, AS_WRITER);
-        let fenced = postgres_pool(sizes.fenced, &options, AS_API);
-        let jobs = postgres_pool(sizes.jobs, &options, AS_WRITER);
+        let at_the_address = sizes.all() - if pooled.is_some() { sizes.fenced } else { 0 };
+        check_postgres(&options, at_the_address).await?;
+        let pool = session_pool(sizes.across, &options, AS_WRITER);
+        let jobs = session_pool(sizes.jobs, &options, AS_WRITER);
+        let fenced = match pooled {
+            None => session_pool(sizes.fenced, &options, AS_API),
+            Some(url) => {
+                let by_pooler = postgres_options(url)?;
+                pooled::refuse_unfit(&options, &by_pooler, ACQUIRE_WITHIN).await?;
+                // no session is told anything: it is whose ever comes next
+                postgres_pool(sizes.fenced).connect_lazy_with(by_pooler)
+            }
+        };
         let db = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
-        let behind = SqlxPostgresConnector::from_sqlx_postgres_pool(fenced.clone());
         let writer = Writer::on_postgres(&options, &mint);
-        let pools = Pools::Postgres { pool, fenced, jobs, options: Box::new(options) };
+        let pools = Pools::Postgres { pool, jobs, options: Box::new(options) };
         Ok(Self {
             changes: db.clone(),
             db,
-            fenced_changes: behind.clone(),
-            fenced: behind,
+            fenced: Fenced::on_postgres(fenced),
+            is_pooled: pooled.is_some(),
             pools,
             writer,
             erasing: tokio::sync::Mutex::default(),
@@ -140,9 +147,9 @@ impl Sql {
         let changes = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer.clone());
         let queue = Writer::on_sqlite(writer.clone(), mint);
         Ok(Self {
-            fenced: db.clone(),
+            fenced: Fenced::on_sqlite(db.clone(), changes.clone()),
+            is_pooled: false,
             db,
-            fenced_changes: changes.clone(),
             changes,
             pools: Pools::Sqlite { readers, writer, file },
             writer: queue,
@@ -153,45 +160,17 @@ impl Sql {
 
     /// Begins a change across organizations. What it reads stays so until it ends.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        self.begin_on(&self.changes).await
+        begin_change(&self.changes).await
     }
 
     /// Begins a change within one organization.
     pub(crate) async fn begin_of(&self, org: OrgId) -> Result<DatabaseTransaction, StoreError> {
-        let change = self.begin_on(&self.fenced_changes).await?;
-        self.fence(&change, org).await?;
-        Ok(change)
+        self.fenced.change(org).await
     }
 
-    /// Begins to ask within one organization. All that is asked is of one instant on SQLite.
+    /// Begins to ask within one organization.
     pub(crate) async fn of(&self, org: OrgId) -> Result<DatabaseTransaction, StoreError> {
-        let asked = self.fenced.begin().await?;
-        self.fence(&asked, org).await?;
-        Ok(asked)
-    }
-
-    async fn begin_on(&self, db: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
-        let sqlite_transaction_mode =
-            matches!(self.pools, Pools::Sqlite { .. }).then_some(SqliteTransactionMode::Immediate);
-        let options =
-            TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
-        Ok(db.begin_with_options(options).await?)
-    }
-
-    /// Makes this transaction one of the role that answers people, and names the organization whose rows the database
-    /// shows it. Both in one: whoever else had the connection before, or has it after, has no part in it.
-    async fn fence(&self, asked: &DatabaseTransaction, org: OrgId) -> Result<(), StoreError> {
-        if let Pools::Postgres { .. } = self.pools {
-            let name =
-                "SELECT set_config('role', 'hub_api', TRUE), set_config('hub.org_id', $1, TRUE)";
-            let name = Statement::from_sql_and_values(
-                DatabaseBackend::Postgres,
-                name,
-                [org.0.to_string().into()],
-            );
-            asked.execute_raw(name).await?;
-        }
-        Ok(())
+        self.fenced.ask(org).await
     }
 
     /// The connections that may write, for single statements.
@@ -202,10 +181,10 @@ impl Sql {
     /// Closes every connection.
     pub(crate) async fn close(&self) {
         self.writer.close().await;
+        self.fenced.close().await;
         match &self.pools {
-            Pools::Postgres { pool, fenced, jobs, .. } => {
+            Pools::Postgres { pool, jobs, .. } => {
                 pool.close().await;
-                fenced.close().await;
                 jobs.close().await;
             }
             Pools::Sqlite { readers, writer, .. } => {
@@ -287,11 +266,30 @@ pub(crate) async fn audit_all(
     Ok(())
 }
 
-/// Connections as one of the hub's two roles.
-fn postgres_pool(connections: u32, options: &PgConnectOptions, role: &'static str) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_WITHIN)
+/// Begins a change. On SQLite it has the one write lock from the beginning.
+pub(crate) async fn begin_change(
+    db: &DatabaseConnection,
+) -> Result<DatabaseTransaction, StoreError> {
+    let is_sqlite = db.get_database_backend() == DatabaseBackend::Sqlite;
+    let sqlite_transaction_mode = is_sqlite.then_some(SqliteTransactionMode::Immediate);
+    let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
+    Ok(db.begin_with_options(options).await?)
+}
+
+/// The options of an address. Floats go in binary, and PgBouncer refuses a setting that it does not know.
+fn postgres_options(url: &str) -> Result<PgConnectOptions, OpenError> {
+    let options =
+        PgConnectOptions::from_str(url).map_err(|error| OpenError::BadUrl(error.to_string()))?;
+    Ok(options.application_name("freshtrack-hub").extra_float_digits(None))
+}
+
+fn postgres_pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_WITHIN)
+}
+
+/// Connections as one of the hub's two roles, each with a session of its own.
+fn session_pool(connections: u32, options: &PgConnectOptions, role: &'static str) -> PgPool {
+    postgres_pool(connections)
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 connection.execute(PIN_SESSION).await?;
@@ -407,43 +405,4 @@ pub(crate) async fn unsafe_setting(
         (_, "off") => Some("fsync"),
         _ => None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use hub_testkit::postgres::PrivatePostgres;
-    use uuid::Uuid;
-
-    use super::*;
-
-    #[derive(Debug)]
-    struct HubClock;
-
-    impl hub_domain::Clock for HubClock {
-        fn now(&self) -> hub_domain::Timestamp {
-            hub_domain::Timestamp::EARLIEST
-        }
-    }
-
-    #[tokio::test]
-    async fn a_transaction_within_an_organization_names_its_role_itself() {
-        let url = PrivatePostgres::shared().create_database();
-        let mint = Arc::new(Mint::new(Arc::new(HubClock)));
-        let sql = Sql::open_postgres(&url, 2, mint).await.unwrap();
-        sql.migrate().await.unwrap();
-        let Pools::Postgres { fenced, .. } = &sql.pools else { panic!("it is a PostgreSQL") };
-        // as a pooler would hand over connections that another has used: the login's, who owns the tables
-        let mut all = [fenced.acquire().await.unwrap(), fenced.acquire().await.unwrap()];
-        for connection in &mut all {
-            connection.execute("RESET ROLE").await.unwrap();
-        }
-        drop(all);
-        let who = Statement::from_string(DatabaseBackend::Postgres, "SELECT current_user::text");
-        let asked = sql.of(OrgId(Uuid::nil())).await.unwrap();
-        let row = asked.query_one_raw(who.clone()).await.unwrap().unwrap();
-        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "hub_api");
-        let change = sql.begin_of(OrgId(Uuid::nil())).await.unwrap();
-        let row = change.query_one_raw(who).await.unwrap().unwrap();
-        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "hub_api");
-    }
 }

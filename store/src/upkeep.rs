@@ -71,7 +71,7 @@ impl Sql {
 
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         self.db.execute_unprepared("SELECT 1").await?;
-        Ok(())
+        if self.is_pooled { self.fenced.ping().await } else { Ok(()) }
     }
 
     pub(crate) async fn upkeep(&self, now: Timestamp) -> Result<UpkeepReport, StoreError> {

@@ -314,7 +314,8 @@ impl HubProcess {
         for name in std::env::vars_os().map(|(name, _)| name).filter(ours) {
             command.env_remove(name); // a developer's own settings are none of a test's
         }
-        command.env_remove("DATABASE_URL").env("HUB_DATA_DIR", self.data()).stdin(Stdio::null());
+        command.env_remove("DATABASE_URL").env_remove("DATABASE_POOLED_URL");
+        command.env("HUB_DATA_DIR", self.data()).stdin(Stdio::null());
         // tests ask more than people do; those of the rates themselves say their own
         command.env("HUB_CALLER_REQUESTS", "100000").env("HUB_ORGANIZATION_REQUESTS", "100000");
         // and the longest of them run longer than a token of a person is good

@@ -136,7 +136,8 @@ fn refusal(opened: Result<Store, OpenError>) -> String {
 #[tokio::test]
 async fn a_postgres_without_synchronous_commit_is_refused_with_a_sentence() {
     let server = PrivatePostgres::shared();
-    let url = server.create_database();
+    // at the server itself: a pooler's sessions were begun with the setting that was there then
+    let url = server.direct_url(database_of(&server.create_database()));
     let sql = format!("ALTER DATABASE {} SET synchronous_commit = off", database_of(&url));
     server.run_sql("postgres", &sql);
     let sentence = refusal(Store::open(options(&url, clock())).await);
@@ -152,7 +153,7 @@ async fn a_postgres_without_synchronous_commit_is_refused_with_a_sentence() {
 #[tokio::test]
 async fn a_role_without_synchronous_commit_is_refused_too() {
     let server = PrivatePostgres::shared();
-    let url = server.create_database();
+    let url = server.direct_url(database_of(&server.create_database())); // a pooler knows one login
     server.run_sql(
         "postgres",
         "CREATE ROLE hasty LOGIN; ALTER ROLE hasty SET synchronous_commit = off",
