@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use hub_actors::{Channels, Units, UnitsSettings, channel::ChannelSettings};
 use hub_domain::Clock;
 use hub_messaging::{email::LinkKeys, telnyx::PublicKeys, text::Texts};
-use hub_store::{OpenError, OpenOptions, Store};
+use hub_store::{OpenError, OpenOptions, Store, StoreError};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
 use tokio::{
@@ -217,18 +217,24 @@ pub async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
         OpenError::Unreachable(_) => anyhow::Error::new(error),
     })?;
     if settings.migrates {
-        store.migrate().await.context("the database cannot be brought up to date")?;
+        let migrated = patiently(async || store.migrate().await, is_away).await;
+        migrated.context("the database cannot be brought up to date")?;
     } else {
         ensure_migrated(&store).await?;
     }
     // its connections are made here, so that who asks next does not find it still at that
-    patiently(async || store.ping().await, |_| true).await?;
+    patiently(async || store.ping().await, is_away).await?;
     Ok(store)
 }
 
+/// Whether a store may answer if it is asked again.
+const fn is_away(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(_))
+}
+
 async fn ensure_migrated(store: &Store) -> anyhow::Result<()> {
-    let pending =
-        store.pending_migrations().await.context("the state of the database cannot be read")?;
+    let pending = patiently(async || store.pending_migrations().await, is_away).await;
+    let pending = pending.context("the state of the database cannot be read")?;
     let Some(first) = pending.first() else { return Ok(()) };
     let count = pending.len();
     let text = format!(
