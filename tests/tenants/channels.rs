@@ -1,4 +1,4 @@
-//! The socket's channels: another organization's is as one of nothing.
+//! Channels, by the socket and as server-sent events: another organization's is as one of nothing.
 
 use hub_actors::channel::ChannelName;
 use hub_testkit::socket::Socket;
@@ -44,7 +44,7 @@ pub(crate) async fn findings(world: &World, caller: &Caller, url: &str) -> Vec<S
         if foreign != absent {
             findings.push(format!("{kind} as {}: {foreign} but {absent} for nothing", caller.name));
         }
-        if foreign.contains(r#""subscribe""#) {
+        if is_told(&foreign) {
             findings.push(format!("{kind} as {}: {foreign}", caller.name));
         }
     }
@@ -62,7 +62,7 @@ pub(crate) async fn told(
     for kind in kinds() {
         let own = world.ours.thing(object(kind));
         let heard = answer(owner, url, kind, own).await;
-        if !heard.contains(r#""subscribe""#) {
+        if !heard.contains(r#""subscribe""#) || !heard.contains("event: snapshot") {
             findings.push(format!("our own {kind}: {heard}"));
         }
         findings.extend(needles.in_text(&heard).map(|found| format!("our own {kind}: {found}")));
@@ -120,7 +120,7 @@ pub(crate) async fn taken(world: &World, callers: &[Caller], url: &str) -> Vec<S
     for caller in callers.iter().filter(|caller| is_no_member(caller)) {
         for kind in kinds() {
             let heard = answer(caller, url, kind, world.ours.thing(object(kind))).await;
-            if heard.contains(r#""subscribe""#) {
+            if is_told(&heard) {
                 findings.push(format!("our {kind} as {}: {heard}", caller.name));
             }
         }
@@ -142,5 +142,27 @@ pub(crate) async fn answer(caller: &Caller, url: &str, kind: &str, id: &str) -> 
     let connected = said(socket.command("connect", json!({ "token": proof })).await);
     let channel = json!({ "channel": format!("{kind}:{id}") });
     let subscribed = said(socket.command("subscribe", channel).await);
-    format!("{connected}, {subscribed}").replace(id, "<asked for>")
+    let read = read(proof, url, &format!("{kind}:{id}")).await;
+    format!("{connected}, {subscribed}, {read}").replace(id, "<asked for>")
+}
+
+/// Whether a channel was told, either way.
+fn is_told(answer: &str) -> bool {
+    answer.contains(r#""subscribe""#) || answer.contains("event: ")
+}
+
+/// What is answered to who asks for the channel's events: the status, and the snapshot or the problem.
+async fn read(proof: &str, socket_url: &str, channel: &str) -> String {
+    let url = socket_url.replace("ws://", "http://").replace("/websocket", "/sse");
+    let asked = reqwest::Client::new().get(format!("{url}?channel={channel}")).bearer_auth(proof);
+    let mut answer = asked.send().await.expect("the hub answers");
+    let (status, mut bytes) = (answer.status(), Vec::new());
+    // a problem ends; what goes on is events, the first of which has all that is there
+    while !bytes.ends_with(b"}\n\n") {
+        match answer.chunk().await.expect("the answer goes on") {
+            Some(more) => bytes.extend_from_slice(&more),
+            None => break,
+        }
+    }
+    format!("{status} {}", String::from_utf8_lossy(&bytes))
 }

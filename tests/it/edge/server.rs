@@ -3,13 +3,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hub_testkit::hub::HubProcess;
+use hub_testkit::{hub::HubProcess, wait};
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use super::hub;
+use super::{ago, hub};
 
 async fn open(hub: &HubProcess, head: &str) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", hub.port())).await.expect("the hub accepts");
@@ -170,4 +171,41 @@ fn a_database_that_is_not_up_to_date_is_refused_where_it_must_not_be_changed() {
     );
     let again = hub(&["admin", "bootstrap", "--organization", "Two", "--email", "A@example.test"]);
     assert_eq!(again.status.code(), Some(1), "the address is taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_of_events_that_reads_no_more_is_gone_within_a_minute() {
+    let hub = HubProcess::builder(env!("CARGO_BIN_EXE_hub")).start().await.unwrap();
+    let (made, api) = hub.owner("Far away").await.unwrap();
+    let site = api.create_site("Far away").await;
+    let unit = api.create_unit(&site, "Cold room").await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut reader = socket.connect(([127, 0, 0, 1], hub.port()).into()).await.unwrap();
+    let token = made.token;
+    let head = format!(
+        "GET /connection/sse?channel=site:{site} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    reader.write_all(head.as_bytes()).await.unwrap();
+    let mut first = [0; 15];
+    reader.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    let open = async || {
+        let metrics = api.get("/metrics").await.body;
+        metrics.as_str().expect("it is text").lines().any(|line| line == "hub_sockets_open 1")
+    };
+    wait::until("its place to be taken", Duration::from_secs(10), async || {
+        open().await.then_some(())
+    })
+    .await;
+    let stopped = Instant::now();
+    // far more than the kernels of both sides hold between them, a change a request
+    for second in (0..1_500).rev() {
+        let reading = json!([{ "unitId": unit, "temperature": 4, "recordedAt": ago(second) }]);
+        assert_eq!(api.try_ingest(&reading).await.unwrap().status, 200);
+    }
+    wait::until("it to be gone", Duration::from_secs(60), async || (!open().await).then_some(()))
+        .await;
+    assert!(stopped.elapsed() > Duration::from_secs(20), "a pause is no end");
+    drop(reader);
 }
