@@ -1,14 +1,16 @@
 //! How long it takes from the answer to a reading that makes an alarm until the message about it is with the provider, at a
 //! steady thousand readings a second.
 //!
-//! The provider is a mail server in this process: the judge of SMS is slower than what is measured. The owner is told of
-//! each alarm, by the hub's own plan.
+//! The provider is a mail server in this process: the judge of SMS is slower than what is measured. Each alarm has
+//! somebody who is told of it, and few others: a mailbox that gets many is sent some of them together.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::Serialize;
 use serde_json::json;
 
 use super::crowd::unix_ns;
@@ -17,6 +19,7 @@ use super::figures::{Figure, Target};
 use super::fleet::Fleet;
 use super::lab::Lab;
 use super::usage;
+use crate::api::{self, Api};
 use crate::mail_sink::{Mail, MailSink};
 
 const MEASURE: &str = "alarm-to-provider";
@@ -28,6 +31,8 @@ const RATE: i64 = 1_000;
 /// Between two alarms.
 const STEP: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Alarms of which one person is told: fewer than ten in five minutes, which are mailed one by one.
+const TOLD_ONE: usize = 8;
 
 /// The figures of telling.
 ///
@@ -45,8 +50,12 @@ pub(super) async fn measure(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     } });
     let set = api.post("/api/v1/alert-rules", &rule).await;
     ensure!(set.status.is_success(), "the rule is refused: {}", set.body);
-    let process = hub.process_id().context("the hub is running")?;
     let span = lab.span(50);
+    let alarms = usize::try_from(span.as_millis() / STEP.as_millis())?;
+    let becoming =
+        fleet.units.get(BUSY..BUSY + alarms).context("there are units for all alarms")?;
+    tell_by_mail(&api, becoming).await;
+    let process = hub.process_id().context("the hub is running")?;
     let begins_ms = unix_ns() / 1_000_000 + 200;
     let readings = u64::try_from(span.as_millis())? * u64::try_from(RATE)? / 1_000;
     let mut pace = fleet.pace(&hub, begins_ms, 1_000_000 / RATE, readings);
@@ -54,8 +63,7 @@ pub(super) async fn measure(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     let cpu_before = usage::cpu_secs(process)?;
     let sending = std::thread::spawn(move || pace.keep());
     let mut answered = HashMap::new();
-    let alarms = usize::try_from(span.as_millis() / STEP.as_millis())?;
-    for (number, unit) in fleet.units.iter().enumerate().skip(BUSY).take(alarms) {
+    for (number, unit) in (BUSY..).zip(becoming) {
         tokio::time::sleep(STEP).await;
         let now = Utc::now();
         let hot = |secs| {
@@ -87,6 +95,23 @@ pub(super) async fn measure(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
         ms("other readings to their answers, p99", quantile_ms(&ingest, 0.99)),
         Figure::new(MEASURE, "hub", cores, "cores"),
     ])
+}
+
+/// Makes for each unit a policy of its own, with one person for a few of them.
+async fn tell_by_mail(api: &Api, units: &[impl Serialize + Display]) {
+    for (number, some) in units.chunks(TOLD_ONE).enumerate() {
+        let email = format!("person-{number}@example.org");
+        let person = json!({ "name": format!("Person {number}"), "email": email });
+        let person = api::id(&api.create("/api/v1/contacts", person).await);
+        for unit in some {
+            let policy = json!({
+                "name": format!("Of {unit}"), "scope": "unit", "scopeId": unit,
+                "kinds": ["temperature_high"], "minSeverity": "critical", "notifyOnResolve": false,
+                "steps": [{ "afterMinutes": 0, "contactIds": [person], "channels": ["email"] }],
+            });
+            api.create("/api/v1/notification-policies", policy).await;
+        }
+    }
 }
 
 /// Waits until each alarm has its mail.
