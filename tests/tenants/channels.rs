@@ -1,12 +1,14 @@
 //! Channels, by the socket and as server-sent events: another organization's is as one of nothing.
 
+use std::collections::BTreeMap;
+
 use hub_actors::channel::ChannelName;
 use hub_testkit::socket::Socket;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    asking::{Asked, Caller},
+    asking::{Asked, Caller, Heard},
     roles::is_no_member,
     world::{Needles, World},
 };
@@ -142,8 +144,8 @@ pub(crate) async fn answer(caller: &Caller, url: &str, kind: &str, id: &str) -> 
     let connected = said(socket.command("connect", json!({ "token": proof })).await);
     let channel = json!({ "channel": format!("{kind}:{id}") });
     let subscribed = said(socket.command("subscribe", channel).await);
-    let read = read(proof, url, &format!("{kind}:{id}")).await;
-    format!("{connected}, {subscribed}, {read}").replace(id, "<asked for>")
+    let read = read(proof, url, &format!("{kind}:{id}")).await.without(id);
+    format!("{connected}, {subscribed}, {} {}", read.status, read.text).replace(id, "<asked for>")
 }
 
 /// Whether a channel was told, either way.
@@ -151,12 +153,12 @@ fn is_told(answer: &str) -> bool {
     answer.contains(r#""subscribe""#) || answer.contains("event: ")
 }
 
-/// What is answered to who asks for the channel's events: the status, and the snapshot or the problem.
-async fn read(proof: &str, socket_url: &str, channel: &str) -> String {
+/// What is answered to who asks for the channel's events: the snapshot or the problem.
+async fn read(proof: &str, socket_url: &str, channel: &str) -> Heard {
     let url = socket_url.replace("ws://", "http://").replace("/websocket", "/sse");
     let asked = reqwest::Client::new().get(format!("{url}?channel={channel}")).bearer_auth(proof);
     let mut answer = asked.send().await.expect("the hub answers");
-    let (status, mut bytes) = (answer.status(), Vec::new());
+    let (status, mut bytes) = (answer.status().as_u16(), Vec::new());
     // a problem ends; what goes on is events, the first of which has all that is there
     while !bytes.ends_with(b"}\n\n") {
         match answer.chunk().await.expect("the answer goes on") {
@@ -164,5 +166,5 @@ async fn read(proof: &str, socket_url: &str, channel: &str) -> String {
             None => break,
         }
     }
-    format!("{status} {}", String::from_utf8_lossy(&bytes))
+    Heard { status, headers: BTreeMap::new(), text: String::from_utf8_lossy(&bytes).into_owned() }
 }

@@ -106,15 +106,15 @@ pub(super) async fn an_invitation_comes_by_mail_and_its_end_is_known(world: &Wor
     let asked = json!({ "token": text(&fresh, "token"), "password": PASSWORD });
     accept(&world.hub.api(), &asked).await.expect(200);
 
-    // one that is taken back before its mail is sent is not sent
+    // one that is taken back before its mail is sent is not sent; a try that had begun may end only then
     world.mail.go_away();
     let made = invite(world, "carol@example.org").await;
     let path = format!("/api/v1/invitations/{}", id(&made));
     let revoke = world.api.request(Method::DELETE, &path);
     world.api.send(revoke).await.unwrap().expect(204);
-    world.mail.come_back();
     let reason = until_state(world, &made, "superseded").await;
     assert!(reason.as_str().unwrap().contains("taken back"), "{reason}");
+    world.mail.come_back();
     assert!(world.mail.messages().iter().all(|mail| mail.to != ["carol@example.org"]));
 }
 
