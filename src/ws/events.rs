@@ -28,17 +28,12 @@ use super::{
     hearing::Hearing,
     reply::{epoch_text, position},
     sessions::{Seat, Unsubscribed},
+    settings::{BATCH_BYTES, IDENTIFIED_WITHIN},
 };
 use crate::{
     auth::token_in,
     http::{asked::Query, error::ApiError},
 };
-
-/// How much of the outbox is moved into one write.
-const BATCH_BYTES: usize = 32 * 1024;
-
-/// How long an answer of the rest of the hub may take.
-const ASKED_WITHIN: Duration = Duration::from_secs(10);
 
 /// After so long without an event a comment is written: proxies see that the line is in use, and a reader that is gone
 /// without a word is noticed.
@@ -69,7 +64,7 @@ pub(crate) async fn listen(
         return Err(ApiError::WrongOrigin);
     }
     let token = token_in(&headers).ok_or(ApiError::Unauthorized)?;
-    let identity = timeout(ASKED_WITHIN, shared.access.identify(token)).await;
+    let identity = timeout(IDENTIFIED_WITHIN, shared.access.identify(token)).await;
     let identity = identity.map_err(|_| ApiError::Unavailable)??;
     let seat = shared.sessions.seat().ok_or(ApiError::NoRoom)?;
     if !seat.sign_in(&identity) {

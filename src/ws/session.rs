@@ -31,21 +31,15 @@ use super::{
     outlet::Outlet,
     reply::{self, ConnectOut, EmptyOut, GreetingOut, Replies},
     sessions::Seat,
-    settings::{LARGEST_INBOUND, READ_BUFFER},
+    settings::{BATCH_BYTES, IDENTIFIED_WITHIN, LARGEST_INBOUND, READ_BUFFER},
 };
 use crate::auth::{Identity, TokenError};
-
-/// How much of the outbox is moved into one write.
-const BATCH_BYTES: usize = 32 * 1024;
 
 /// Replies past this size leave before the rest of their inbound frame is answered.
 const REPLY_BYTES: usize = 64 * 1024;
 
 /// How long the answer to the other side's close may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-
-/// How long an answer of the rest of the hub may take.
-const ASKED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A socket that is being served.
 pub(crate) struct Session<S> {
@@ -312,7 +306,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Whose token this is. An invalid one ends the socket; one that has expired, or that nobody could look up, or whose
     /// key its issuer may just have made, is answered.
     async fn identify(&mut self, token: &str) -> Result<Result<Identity, Refused>, End> {
-        match timeout(ASKED_WITHIN, self.shared.access.identify(token)).await {
+        match timeout(IDENTIFIED_WITHIN, self.shared.access.identify(token)).await {
             Ok(Ok(identity)) => Ok(Ok(identity)),
             Ok(Err(TokenError::Expired)) => Ok(Err(Refused::TokenExpired)),
             Ok(Err(TokenError::Unavailable | TokenError::UnknownKey)) | Err(_) => {

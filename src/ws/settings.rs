@@ -62,3 +62,9 @@ pub(crate) const SEND_BUFFER: usize = 64 * 1024;
 
 /// The kernel's buffer for what a socket receives.
 pub(crate) const RECEIVE_BUFFER: usize = 16 * 1024;
+
+/// How much of an outbox is moved into one write.
+pub(super) const BATCH_BYTES: usize = 32 * 1024;
+
+/// How long it may take to learn who somebody is.
+pub(super) const IDENTIFIED_WITHIN: Duration = Duration::from_secs(10);
