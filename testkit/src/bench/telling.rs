@@ -5,13 +5,12 @@
 //! somebody who is told of it, and few others: a mailbox that gets many is sent some of them together.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::Serialize;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::crowd::unix_ns;
 use super::delays::{max_ms, microseconds, quantile_ms, record};
@@ -98,7 +97,7 @@ pub(super) async fn measure(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// Makes for each unit a policy of its own, with one person for a few of them.
-async fn tell_by_mail(api: &Api, units: &[impl Serialize + Display]) {
+async fn tell_by_mail(api: &Api, units: &[Uuid]) {
     for (number, some) in units.chunks(TOLD_ONE).enumerate() {
         let email = format!("person-{number}@example.org");
         let person = json!({ "name": format!("Person {number}"), "email": email });
