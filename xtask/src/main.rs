@@ -16,6 +16,7 @@ mod sdk;
 mod test;
 mod tidy;
 mod trials;
+mod watched;
 mod web;
 mod workspace;
 

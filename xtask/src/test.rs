@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::prerequisites::{self, Need};
-use crate::{browser, conformance, run, sdk, tidy, web};
+use crate::{browser, conformance, run, sdk, tidy, watched, web};
 
 /// What to leave out.
 #[derive(Args)]
@@ -105,7 +105,7 @@ impl Step {
                 if pooler {
                     tests.env("HUB_TEST_POOLER", "session");
                 }
-                run::check(&mut tests)
+                watched::check(&mut tests)
             }
             Self::Conformance => conformance::test(),
             Self::Sdk => sdk::test(),
