@@ -50,9 +50,11 @@ pub(super) async fn a_hub_that_is_killed_on_the_way_tells_once(world: &mut World
         world.mail.go_away(); // so that no message is gone before the hub is
         world.wanted_since(&digest, to - TimeDelta::hours(1)).await;
         let refused = "SELECT state FROM delivery_attempts WHERE state = 'refused'";
+        let begun = std::time::Instant::now();
         while world.digests().await.len() <= round
             || is_tried && world.rows.texts(refused).await.unwrap().is_empty()
         {
+            assert!(begun.elapsed() < AFTER_A_KILL, "{:#?}", world.lines().await);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         world.hub.kill9();
