@@ -11,10 +11,11 @@ use hub_store::Store;
 
 use crate::{
     admin::{self, Bootstrap, BootstrapOut},
-    app::{App, DemoAccount, listen, open_store},
+    app::{App, DemoAccount, listen},
     cli::DemoArgs,
     clock::SystemClock,
     config::Settings,
+    database::open_store,
     demo, telemetry,
 };
 

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod database;
 pub mod dead_man;
 pub mod decimal;
 pub mod demo;
@@ -35,9 +36,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     admin::Bootstrap,
-    app::{App, open_store},
+    app::App,
     cli::{AdminCommand, BootstrapArgs, Command, OperatorCommand, PersonArgs, ServeArgs},
     clock::SystemClock,
+    database::open_store,
 };
 
 /// Does what the command line asks for.

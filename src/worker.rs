@@ -18,9 +18,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{self, open_store},
+    app,
     cli::ServeArgs,
     config::ConfigError,
+    database::open_store,
     http::{health, proxies::Proxies, server},
     telemetry,
     workers::Workers,
