@@ -57,6 +57,10 @@ id!(
     UserId
 );
 id!(
+    /// One process of the hub, of those that share a database.
+    NodeId
+);
+id!(
     /// An API key's public half.
     KeyId
 );

@@ -20,6 +20,7 @@ pub mod manual_log;
 pub mod mode;
 pub mod notify;
 pub mod phone;
+pub mod placement;
 pub mod plan;
 pub mod point;
 pub mod preset;
@@ -42,7 +43,8 @@ pub use clock::Clock;
 pub use day::{UtcDay, UtcMonth};
 pub use door::{Door, DoorState};
 pub use ids::{
-    AlertId, AreaId, DeviceId, KeyId, OrgId, RuleId, SiteId, SourceId, UnitId, UserId, Version,
+    AlertId, AreaId, DeviceId, KeyId, NodeId, OrgId, RuleId, SiteId, SourceId, UnitId, UserId,
+    Version,
 };
 pub use link::{Link, LinkCause, LinkState};
 pub use manual_log::{ManualLog, ManualLogState};

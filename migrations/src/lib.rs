@@ -30,6 +30,7 @@ mod m20261129_130000_answers;
 mod m20261129_140000_account_mails;
 mod m20261129_140000_digests;
 mod m20261129_141000_setup_failures;
+mod m20261130_100000_nodes;
 
 use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::{DbErr, MigratorTrait};
@@ -67,6 +68,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_140000_digests::Migration),
             Box::new(m20261129_140000_account_mails::Migration),
             Box::new(m20261129_141000_setup_failures::Migration),
+            Box::new(m20261130_100000_nodes::Migration),
         ]
     }
 }

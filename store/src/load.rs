@@ -7,7 +7,7 @@ use std::{
 
 use hub_domain::{OrgId, Reading, Rule, SiteId, Timestamp, UnitId, UnitState, Version};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DatabaseBackend, EntityTrait as _, FromQueryResult,
+    ColumnTrait as _, ConnectionTrait, DatabaseBackend, EntityTrait as _, FromQueryResult,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, Value,
     sea_query::{Expr, ExprTrait as _},
 };
@@ -49,6 +49,23 @@ impl Store {
     ) -> Result<Option<LoadedUnit>, StoreError> {
         self.settle().await;
         ask!(self, load_unit(unit, owner_epoch))
+    }
+
+    /// All there is to know of sites as it is stored at this moment, without taking them over: another goes on with them.
+    /// What it is committing may be there in part, until one looks again. Sites that do not exist are left out.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn peek_sites(&self, sites: &[SiteId]) -> Result<Vec<LoadedSite>, StoreError> {
+        ask!(self, peek_sites(sites))
+    }
+
+    /// The same of one unit.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn peek_unit(&self, unit: UnitId) -> Result<Option<LoadedUnit>, StoreError> {
+        ask!(self, peek_unit(unit))
     }
 
     /// Where a unit is.
@@ -149,6 +166,23 @@ impl Sql {
         if owner.map(|row| row.owner_epoch) != Some(owner_epoch) {
             return Err(StoreError::NotOwner);
         }
+        self.peek_unit(unit).await
+    }
+
+    pub(crate) async fn peek_sites(&self, sites: &[SiteId]) -> Result<Vec<LoadedSite>, StoreError> {
+        let mut peeked = Vec::with_capacity(sites.len());
+        for sites in sites.chunks(SITES_AT_A_TIME) {
+            let live = live_among(sites, &self.db).await?;
+            let owners = site_owner::Entity::find();
+            let owners =
+                owners.filter(site_owner::Column::SiteId.is_in(live)).all(&self.db).await?;
+            let epochs = owners.into_iter().map(|row| (SiteId(row.site_id), row.owner_epoch));
+            peeked.extend(self.load_claimed(&epochs.collect()).await?);
+        }
+        Ok(peeked)
+    }
+
+    pub(crate) async fn peek_unit(&self, unit: UnitId) -> Result<Option<LoadedUnit>, StoreError> {
         let units = self.load_units(UnitsOf::Unit(unit)).await?;
         let Units { mut whole, broken } = units.into_values().next().unwrap_or_default();
         if broken.contains(&unit) {
@@ -205,13 +239,7 @@ impl Sql {
     /// Raises the epochs of those of `sites` that exist, and gives them.
     async fn claim(&self, sites: &[SiteId]) -> Result<BTreeMap<SiteId, i64>, StoreError> {
         let change = self.begin().await?;
-        let ids = || sites.iter().map(|site| site.0);
-        let live = site::Entity::find().select_only().column(site::Column::Id);
-        let live = live
-            .filter(site::Column::Id.is_in(ids()))
-            .filter(site::Column::DeletedAt.is_null())
-            .filter(of_the_living(site::Column::OrgId));
-        let live: Vec<Uuid> = live.into_tuple().all(&change).await?;
+        let live = live_among(sites, &change).await?;
         // in one order, so that two who claim the same sites wait for each other and do not deadlock
         let held = site_owner::Entity::find().filter(site_owner::Column::SiteId.is_in(live));
         let held =
@@ -221,6 +249,7 @@ impl Sql {
                 site_owner::Column::OwnerEpoch,
                 Expr::col(site_owner::Column::OwnerEpoch).add(1),
             )
+            .col_expr(site_owner::Column::ClaimedAt, self.claimed_now())
             .filter(site_owner::Column::SiteId.is_in(held.iter().map(|row| row.site_id)))
             .exec(&change)
             .await?;
@@ -306,6 +335,19 @@ impl Sql {
             of_ids.all(&self.db).await?.into_iter().map(|row| (OrgId(row.id), row.rules_version));
         Ok(Judges { versions: versions.collect(), book: rule_book(&self.db, &orgs).await? })
     }
+}
+
+/// Those of `sites` that are there.
+async fn live_among(
+    sites: &[SiteId],
+    asked: &impl ConnectionTrait,
+) -> Result<Vec<Uuid>, StoreError> {
+    let live = site::Entity::find().select_only().column(site::Column::Id);
+    let live = live
+        .filter(site::Column::Id.is_in(sites.iter().map(|site| site.0)))
+        .filter(site::Column::DeletedAt.is_null())
+        .filter(of_the_living(site::Column::OrgId));
+    Ok(live.into_tuple().all(asked).await?)
 }
 
 /// A site's units: those that could be read, and those that could not.

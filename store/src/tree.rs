@@ -204,7 +204,8 @@ impl Sql {
     ) -> Result<(), StoreError> {
         let change = self.begin_of(site.org).await?;
         make_in::<site::Entity>(&change, site.into(), "", entry.clone()).await?;
-        let owner = site_owner::Model { site_id: site.id.0, org_id: site.org.0, owner_epoch: 0 };
+        let (site_id, org_id) = (site.id.0, site.org.0);
+        let owner = site_owner::Model { site_id, org_id, owner_epoch: 0, claimed_at: 0 };
         site_owner::Entity::insert(entity::insertable(owner))
             .exec_without_returning(&change)
             .await?;

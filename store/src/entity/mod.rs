@@ -24,6 +24,7 @@ pub(crate) mod digest_subscription;
 pub(crate) mod door_event;
 pub(crate) mod erasure;
 pub(crate) mod gateway;
+pub(crate) mod hub_node;
 pub(crate) mod hub_presence;
 pub(crate) mod idempotency_key;
 pub(crate) mod impersonation;

@@ -9,6 +9,7 @@ pub(crate) struct Model {
     pub(crate) site_id: Uuid,
     pub(crate) org_id: Uuid,
     pub(crate) owner_epoch: i64,
+    pub(crate) claimed_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -23,6 +23,18 @@ impl Memory {
         wanted.into_iter().map(|site| tables.load_site(site)).collect()
     }
 
+    pub(crate) fn peek_sites(&self, sites: &[SiteId]) -> Result<Vec<LoadedSite>, StoreError> {
+        let tables = self.tables();
+        let there = sites.iter().filter(|site| tables.sites.contains_key(site));
+        there.map(|site| tables.load_site(*site)).collect()
+    }
+
+    pub(crate) fn peek_unit(&self, unit: UnitId) -> Result<Option<LoadedUnit>, StoreError> {
+        let tables = self.tables();
+        let Some(record) = tables.units.get(&unit) else { return Ok(None) };
+        tables.load_unit(record, &mut tables.rule_book(record.org)).map(Some)
+    }
+
     pub(crate) fn load_unit(
         &self,
         unit: UnitId,

@@ -168,6 +168,29 @@ pub(crate) async fn a_site_is_loaded_with_all_it_has(world: &World) {
     assert_eq!(store.all_sites().await.unwrap(), [site]);
 }
 
+pub(crate) async fn what_is_peeked_at_stays_with_whoever_has_it(world: &World) {
+    let store = &world.store;
+    let (org, site, units) = world.units(2).await;
+    rules(world, org).await;
+    let mut live = Live::all(store, site).await;
+    let (hot, hotter) =
+        (live[0].reading(NOON, 20_000), live[0].reading(NOON.plus_secs(60), 21_000));
+    live[0].ingest(store, &[hot], NOON).await.unwrap();
+
+    let mut peeked = store.peek_sites(&[site, hub_domain::SiteId(org.0)]).await.unwrap();
+    assert_eq!(peeked.len(), 1, "a site that is not there is left out");
+    let peeked = peeked.remove(0);
+    assert_eq!(peeked.units.iter().map(|unit| unit.record.clone()).collect::<Vec<_>>(), units);
+    assert_eq!(peeked.alerts.len(), 1);
+    let one = store.peek_unit(units[0].id).await.unwrap().unwrap();
+    assert_eq!((one.version, &one.state), (peeked.units[0].version, &peeked.units[0].state));
+    assert!(store.peek_unit(UnitId(site.0)).await.unwrap().is_none());
+
+    live[0].ingest(store, &[hotter], NOON.plus_secs(60)).await.unwrap();
+    let loaded = store.load_sites(&[site]).await.unwrap().remove(0);
+    assert_eq!(loaded.owner_epoch, peeked.owner_epoch + 1, "of the two only this takes it over");
+}
+
 pub(crate) async fn a_unit_is_loaded_under_the_present_epoch_only(world: &World) {
     let (_, site, units) = world.units(2).await;
     let epoch = world.store.load_sites(&[site]).await.unwrap()[0].owner_epoch;

@@ -12,6 +12,7 @@ mod digests;
 mod erasure;
 mod live;
 mod loads;
+mod nodes;
 mod radio;
 mod requests;
 mod rules;
@@ -198,6 +199,7 @@ on_every_backend! {
         late_readings_are_not_judged_again,
         the_newest_judged_reading_of_a_point_is_found,
         a_site_is_loaded_with_all_it_has,
+        what_is_peeked_at_stays_with_whoever_has_it,
         a_unit_is_loaded_under_the_present_epoch_only,
         sites_that_are_due_are_found,
         many_sites_are_loaded_at_once;
