@@ -46,6 +46,9 @@ pub enum AskError {
     /// No answer in time. Safe to send again.
     #[error("the unit did not answer in time")]
     TimedOut,
+    /// Another node took the site over meanwhile, again and again. Safe to send again.
+    #[error("the site was taken over by another node")]
+    TakenOver,
 }
 
 /// Why an alert was not acknowledged or resolved.

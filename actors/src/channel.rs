@@ -206,6 +206,36 @@ impl Channels {
         locked(&channels).end(self.fresh_epoch(), &self.telling());
     }
 
+    /// Shows a site that another node looks after as it is stored, for the first time or anew. Alerts that were not told
+    /// break its sequences, and everybody takes a new snapshot.
+    pub fn follow_site(&self, site: Site, units: Vec<ShownUnit>, alerts: Vec<AlertRecord>) {
+        let Some(channels) = self.site(site.id) else {
+            return self.adopt_site(site, units, alerts);
+        };
+        let (id, fresh) = (site.id, self.fresh_epochs());
+        written(&self.0.units).extend(units.iter().map(|shown| (shown.unit, id)));
+        let mut channels = locked(&channels);
+        if channels.follow(site, units, alerts, fresh, &self.telling()) {
+            self.note_changed(channels.organization());
+        }
+    }
+
+    /// Whether anybody hears a site, one of its units or its organization.
+    pub(crate) fn is_heard(&self, site: SiteId) -> bool {
+        self.site(site).is_some_and(|site| locked(&site).is_heard())
+    }
+
+    /// Ends the channel of a site that another node looks after now. Whoever hears it, its units or its organization is
+    /// asked to subscribe again.
+    pub fn let_go(&self, site: SiteId) {
+        let Some(channels) = written(&self.0.sites).remove(&site) else { return };
+        let units = locked(&channels).let_go(self.fresh_epoch(), &self.0.counts);
+        let mut known = written(&self.0.units);
+        for unit in units {
+            known.remove(&unit);
+        }
+    }
+
     /// Tells the name of an organization, for its snapshots, and makes its channel live.
     pub fn name_organization(&self, organization: OrgId, name: &str) {
         locked(&self.organization(organization)).rename(name);

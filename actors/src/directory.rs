@@ -46,7 +46,8 @@ impl Drop for Place {
 #[derive(Default)]
 pub(crate) struct Directory {
     units: RwLock<HashMap<UnitId, Entry>>,
-    sites: RwLock<HashMap<SiteId, ActorRef<SiteMessage>>>,
+    /// With the epoch under which each is held.
+    sites: RwLock<HashMap<SiteId, (ActorRef<SiteMessage>, i64)>>,
 }
 
 impl Directory {
@@ -81,11 +82,24 @@ impl Directory {
     }
 
     pub(crate) fn site(&self, site: SiteId) -> Option<ActorRef<SiteMessage>> {
-        self.sites.read().unwrap_or_else(PoisonError::into_inner).get(&site).cloned()
+        let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
+        sites.get(&site).map(|(actor, _)| actor.clone())
     }
 
-    pub(crate) fn put_site(&self, site: SiteId, actor: ActorRef<SiteMessage>) {
-        self.sites.write().unwrap_or_else(PoisonError::into_inner).insert(site, actor);
+    /// The epoch under which a live site is held.
+    pub(crate) fn site_epoch(&self, site: SiteId) -> Option<i64> {
+        let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
+        sites.get(&site).map(|(_, epoch)| *epoch)
+    }
+
+    /// All live sites, with their epochs.
+    pub(crate) fn sites(&self) -> Vec<(SiteId, i64)> {
+        let sites = self.sites.read().unwrap_or_else(PoisonError::into_inner);
+        sites.iter().map(|(site, (_, epoch))| (*site, *epoch)).collect()
+    }
+
+    pub(crate) fn put_site(&self, site: SiteId, actor: ActorRef<SiteMessage>, epoch: i64) {
+        self.sites.write().unwrap_or_else(PoisonError::into_inner).insert(site, (actor, epoch));
     }
 
     /// Forgets a site whose supervisor ended, and its units.

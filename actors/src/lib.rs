@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod channel;
 mod directory;
+pub mod peers;
 mod root;
 pub mod shown;
 mod site;
@@ -15,5 +16,6 @@ pub mod units;
 
 pub use answer::{AlertAskError, AskError, ReadingFate, UnitAnswer, UnitBatch, UnitSnapshot};
 pub use channel::Channels;
+pub use peers::Peers;
 pub use shown::{ShownUnit, UnitUpdate};
 pub use units::{Units, UnitsSettings, UnitsStats};

@@ -3,17 +3,23 @@
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
+use futures_util::future::join_all;
 use hub_domain::SiteId;
+use hub_store::records::LoadedSite;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::{
     answer::AskError,
     directory::Directory,
-    site::SiteActor,
+    site::{SiteActor, folded},
     unit::{Ask, UnitTools},
 };
+
+/// How long a site may take to end that is let go. It ends later, too, and commits nothing meanwhile.
+const LET_GO_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the root is asked.
 pub(crate) enum RootMessage {
@@ -21,6 +27,10 @@ pub(crate) enum RootMessage {
     Activate(Vec<SiteId>, Ask<Result<(), AskError>>),
     /// This site was deleted: end it and its channel.
     Forget(SiteId, Ask<()>),
+    /// These sites are another node's, and stored like this: show them, unless they are live here.
+    Follow(Vec<LoadedSite>, Ask<()>),
+    /// These sites are another node's: end those that are held under an older epoch than this.
+    LetGo(Vec<(SiteId, i64)>, Ask<()>),
 }
 
 /// The root of the tree.
@@ -54,6 +64,14 @@ impl Actor for RootActor {
                 self.forget(site);
                 ask.tell(());
             }
+            RootMessage::Follow(peeked, ask) => {
+                peeked.into_iter().for_each(|site| self.follow(site));
+                ask.tell(());
+            }
+            RootMessage::LetGo(lost, ask) => {
+                join_all(lost.into_iter().map(|(site, epoch)| self.let_go(site, epoch))).await;
+                ask.tell(());
+            }
         }
         Ok(())
     }
@@ -85,6 +103,30 @@ impl RootActor {
             actor.stop(Some("the site was deleted".to_owned()));
         }
         self.tools.channels.remove_site(site);
+    }
+
+    /// Here and not in whoever looked, so that what was read before a site became live here is not shown after it.
+    fn follow(&self, peeked: LoadedSite) {
+        let LoadedSite { site, owner_epoch, units, alerts, broken: _ } = peeked;
+        if self.directory.site(site.id).is_some() {
+            return;
+        }
+        let now = self.tools.clock.now();
+        let folded = units.into_iter().filter_map(|unit| folded(unit, owner_epoch, now));
+        let shown = folded.map(|unit| unit.shown()).collect();
+        self.tools.channels.follow_site(site, shown, alerts);
+    }
+
+    /// Returns once nothing of the site runs here any more, so that whoever asks next finds it gone.
+    async fn let_go(&self, site: SiteId, epoch: i64) {
+        if self.directory.site_epoch(site).is_some_and(|held| held >= epoch) {
+            return; // it was taken back since
+        }
+        if let Some(actor) = self.directory.site(site) {
+            let reason = "another node looks after the site".to_owned();
+            actor.stop_and_wait(Some(reason), Some(LET_GO_WITHIN)).await.ok();
+        }
+        self.tools.channels.let_go(site);
     }
 
     /// Loads the sites that are not live in one go: a cold start of thousands asks the store a few times only.

@@ -57,6 +57,14 @@ impl ShownUnit {
     }
 }
 
+impl ShownUnit {
+    /// Whether the same is shown, though perhaps told anew.
+    #[must_use]
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        Self { seq: other.seq, ..self.clone() } == *other
+    }
+}
+
 /// Where a unit is, and what it is called.
 #[derive(Clone, Debug)]
 pub struct UnitPlace {

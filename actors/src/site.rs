@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use hub_domain::{AlertStatus, OrgId, SiteId, UnitId};
+use hub_domain::{AlertStatus, OrgId, SiteId, Timestamp, UnitId};
 use hub_store::{
     CommitError, RuleScope, StoreError,
     records::{AlertFilter, LoadedSite, LoadedUnit, PageQuery, Site},
@@ -98,7 +98,7 @@ impl Actor for SiteActor {
         for (unit, start) in starts {
             self.spawn(&me, &mut live, unit, start).await?;
         }
-        self.directory.put_site(live.site.id, me.clone());
+        self.directory.put_site(live.site.id, me.clone(), live.owner_epoch);
         self.refresh_if_edited(&me, edits);
         Ok(live)
     }
@@ -150,6 +150,21 @@ impl Actor for SiteActor {
     }
 }
 
+/// A unit with its readings folded, if they can be.
+pub(crate) fn folded(
+    loaded: LoadedUnit,
+    owner_epoch: i64,
+    now: Timestamp,
+) -> Option<Box<LiveUnit>> {
+    let unit = loaded.record.id;
+    let start = UnitStart { loaded, owner_epoch };
+    let folded = catch_unwind(AssertUnwindSafe(|| Box::new(LiveUnit::start(start, now))));
+    if folded.is_err() {
+        tracing::error!(unit.id = %unit, "unit cannot be folded from what is stored");
+    }
+    folded.ok()
+}
+
 impl SiteActor {
     /// Folds a unit's readings. One that cannot be folded is set aside and does not keep the others.
     fn fold(
@@ -159,14 +174,11 @@ impl SiteActor {
         loaded: LoadedUnit,
     ) -> Option<(UnitId, Box<LiveUnit>)> {
         let unit = loaded.record.id;
-        let start = UnitStart { loaded, owner_epoch: live.owner_epoch };
-        let now = self.tools.clock.now();
-        let folded = catch_unwind(AssertUnwindSafe(|| Box::new(LiveUnit::start(start, now))));
-        if folded.is_err() {
-            tracing::error!(unit.id = %unit, "unit cannot be folded from what is stored");
+        let folded = folded(loaded, live.owner_epoch, self.tools.clock.now());
+        if folded.is_none() {
             self.set_aside(me, live, unit);
         }
-        folded.ok().map(|start| (unit, start))
+        folded.map(|start| (unit, start))
     }
 
     async fn spawn(
@@ -245,7 +257,10 @@ impl SiteActor {
                 return AskError::Busy;
             }
             // whoever asks next, or the scan for due units, takes the site over anew
-            StoreError::NotOwner => me.stop(Some("the site was taken over".to_owned())),
+            StoreError::NotOwner => {
+                me.stop(Some("the site was taken over".to_owned()));
+                return AskError::TakenOver;
+            }
             _ => {}
         }
         AskError::Unavailable
@@ -292,6 +307,7 @@ impl SiteActor {
             Ok(()) | Err(AskError::UnknownUnit) => {}
             // it was set aside again, with a timer of its own
             Err(AskError::Busy) if self.directory.is_quarantined(unit) => {}
+            Err(AskError::TakenOver) => {} // with the site
             Err(AskError::Busy | AskError::Unavailable | AskError::TimedOut) => {
                 let _timer = me.send_after(STORE_PAUSE, move || SiteMessage::Restart(unit));
             }

@@ -1,6 +1,7 @@
 //! The front door to all units: finds or starts an actor, bounds what is in flight, and asks with a deadline.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use hub_domain::{Clock, SiteId, UnitId};
+use hub_domain::{Clock, NodeId, SiteId, UnitId};
 use hub_store::Store;
 use ractor::{Actor, ActorRef};
 use tokio::{
@@ -21,6 +22,7 @@ use crate::{
     Channels,
     answer::{AskError, UnitAnswer, UnitBatch, UnitSnapshot},
     directory::{Directory, Entry, Place},
+    peers::Peers,
     root::{RootActor, RootMessage},
     shown::ShownUnit,
     site::SiteMessage,
@@ -29,11 +31,18 @@ use crate::{
 };
 
 mod asks;
+mod followers;
 mod life;
+mod nodes;
 mod unjudged;
+
+use followers::Followed;
+use nodes::Neighbours;
 
 /// How often a question is asked again to an actor that ended while it was waiting. The store removes doubles.
 const TRIES: usize = 4;
+/// How long the end of an actor may take to be known.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(5);
 /// How often the store is asked for units that are due and not live.
 const DUE_SCAN: Duration = Duration::from_secs(1);
 /// The same once every site is live: only a site that could not be started is found by it then.
@@ -52,6 +61,12 @@ pub struct UnitsSettings {
     pub warm_up: bool,
     /// Called by each unit before it takes in readings: tests make actors fail with it.
     pub fault: Option<Arc<dyn Fn(UnitId) + Send + Sync>>,
+    /// This process, where others may share the database; without it, all sites are its.
+    pub node: Option<NodeId>,
+    /// The nodes that are there as it starts.
+    pub nodes: Vec<NodeId>,
+    /// How the others are asked; without it, whatever is asked is answered here.
+    pub peers: Option<Arc<dyn Peers>>,
 }
 
 impl Default for UnitsSettings {
@@ -61,6 +76,9 @@ impl Default for UnitsSettings {
             deadline: Duration::from_secs(10),
             warm_up: true,
             fault: None,
+            node: None,
+            nodes: Vec::new(),
+            peers: None,
         }
     }
 }
@@ -76,7 +94,7 @@ pub struct UnitsStats {
     pub quarantined: usize,
     /// Readings being judged or committed.
     pub in_flight: usize,
-    /// True once every site was started.
+    /// True once every site was started that this process looks after.
     pub is_warm: bool,
 }
 
@@ -88,6 +106,8 @@ struct Inner {
     tools: Arc<UnitTools>,
     directory: Arc<Directory>,
     root: ActorRef<RootMessage>,
+    neighbours: Neighbours,
+    followed: Followed,
     settings: UnitsSettings,
     in_flight: AtomicUsize,
     is_warm: AtomicBool,
@@ -126,23 +146,38 @@ impl Units {
         });
         let root = RootActor { tools: Arc::clone(&tools), directory: Arc::clone(&directory) };
         let (root, _) = Actor::spawn(None, root, ()).await?;
+        let nodes = settings.nodes.clone();
+        let neighbours = Neighbours::new(settings.node, nodes, settings.peers.clone());
         let units = Self(Arc::new(Inner {
             tools,
             directory,
             root,
+            neighbours,
+            followed: Followed::default(),
             settings,
             in_flight: AtomicUsize::new(0),
             is_warm: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
         }));
         tokio::spawn(units.clone().keep_live());
+        tokio::spawn(units.clone().follow_along());
         Ok(units)
     }
 
-    /// Judges and stores readings; answers once they are durable. One answer for each batch, in order.
+    /// Judges and stores readings; answers once they are durable. One answer for each batch, in order. Units that another
+    /// node looks after are asked there; where it does not answer, they are taken from it.
     ///
     /// Each unit of the batches is asked at once, so that their commits share transactions.
     pub async fn ingest(&self, batches: Vec<UnitBatch>) -> Vec<UnitAnswer> {
+        self.ingest_asking(batches, true).await
+    }
+
+    /// The same for another node that asks: whatever it asks for is answered here.
+    pub async fn ingest_here(&self, batches: Vec<UnitBatch>) -> Vec<UnitAnswer> {
+        self.ingest_asking(batches, false).await
+    }
+
+    async fn ingest_asking(&self, batches: Vec<UnitBatch>, asks_others: bool) -> Vec<UnitAnswer> {
         let readings = batches.iter().map(|batch| batch.readings.len()).sum();
         let Some(_in_flight) = self.admit(readings) else {
             return batches.iter().map(|_| Err(AskError::Busy)).collect();
@@ -160,6 +195,9 @@ impl Units {
                 again.push((answers.len(), batch));
             }
             answers.push(answer.ok().flatten().unwrap_or(Err(AskError::TimedOut)));
+        }
+        if asks_others && !again.is_empty() {
+            again = self.ask_elsewhere(again, &mut answers).await;
         }
         // all at once and by the same deadline, so that their commits, too, share transactions
         let again = again
@@ -210,19 +248,25 @@ impl Units {
         self.ask(batch.unit, |ask| UnitMessage::Keep(readings.clone(), ask)).await?
     }
 
-    /// The unit's live view.
+    /// The unit's live view; where another node looks after it, as it is stored.
     ///
     /// # Errors
     /// See [`AskError`].
     pub async fn show(&self, unit: UnitId) -> Result<ShownUnit, AskError> {
+        if let Some(stored) = self.stored_elsewhere(unit).await? {
+            return Ok(stored.shown());
+        }
         self.ask(unit, UnitMessage::Show).await
     }
 
-    /// The unit's actor as it stands.
+    /// The unit's actor as it stands; where another node looks after it, as it is stored.
     ///
     /// # Errors
     /// See [`AskError`].
     pub async fn observe(&self, unit: UnitId) -> Result<UnitSnapshot, AskError> {
+        if let Some(stored) = self.stored_elsewhere(unit).await? {
+            return Ok(stored.snapshot());
+        }
         self.ask(unit, UnitMessage::Observe).await
     }
 
@@ -268,9 +312,12 @@ impl Units {
     fn admit(&self, readings: usize) -> Option<InFlight<'_>> {
         let before = self.0.in_flight.fetch_add(readings, Ordering::Relaxed);
         let in_flight = InFlight(&self.0.in_flight, readings);
-        let has_room =
-            before < self.0.settings.max_in_flight && !self.0.is_stopping.load(Ordering::Relaxed);
+        let has_room = before < self.0.settings.max_in_flight && !self.is_stopping();
         has_room.then_some(in_flight)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.0.is_stopping.load(Ordering::Relaxed)
     }
 
     fn deadline(&self) -> Instant {
@@ -306,7 +353,7 @@ impl Units {
                 }
             }
             // the supervisor hears of the end a moment later
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(ASKED_AGAIN_AFTER).await;
         }
         Err(AskError::Unavailable)
     }
@@ -319,10 +366,14 @@ impl Units {
             match self.0.directory.unit(unit) {
                 Some(Entry::Live { actor, waiting }) => return Ok((actor, waiting)),
                 Some(Entry::Quarantined { .. }) => return Err(AskError::Busy),
-                None => self.start_unit(unit).await?,
+                None => match self.start_unit(unit).await {
+                    // its supervisor is about to end, and the site to be taken back
+                    Err(AskError::TakenOver) => tokio::time::sleep(ASKED_AGAIN_AFTER).await,
+                    started => started?,
+                },
             }
         }
-        Err(AskError::Busy)
+        Err(AskError::TakenOver)
     }
 
     async fn start_unit(&self, unit: UnitId) -> Result<(), AskError> {
@@ -340,40 +391,47 @@ impl Units {
 
     /// Starts every site, then watches for units that are due and not live.
     async fn keep_live(self) {
-        if self.0.settings.warm_up {
-            self.warm_up().await;
-        }
+        let mut taken = HashMap::new();
+        self.warm_up().await;
         loop {
             let pause =
                 if self.0.is_warm.load(Ordering::Relaxed) { DUE_SCAN_WHEN_WARM } else { DUE_SCAN };
             tokio::time::sleep(pause).await;
-            if self.0.is_stopping.load(Ordering::Relaxed) {
+            if self.is_stopping() {
                 return;
             }
-            if self.0.settings.warm_up && !self.0.is_warm.load(Ordering::Relaxed) {
+            if !self.0.is_warm.load(Ordering::Relaxed) {
                 self.warm_up().await;
             }
-            let due =
+            let mut due =
                 self.0.tools.store.due_sites(self.0.tools.clock.now()).await.unwrap_or_default();
-            let due: Vec<_> =
-                due.into_iter().filter(|site| self.0.directory.site(*site).is_none()).collect();
+            due.retain(|site| self.is_ours(*site));
+            due.extend(self.neglected(&mut taken).await);
+            due.retain(|site| self.0.directory.site(*site).is_none());
             if !due.is_empty() {
                 self.activate_all(due).await.ok(); // tried again by the next scan
             }
         }
     }
 
-    /// Tries to start everything; what could not be is left to the scan, which finds what is due.
+    /// Tries to start all that is ours; what could not be is left to the scan, which finds what is due.
     async fn warm_up(&self) {
+        if !self.0.settings.warm_up {
+            return;
+        }
         match self.activate_everything().await {
             Ok(()) => self.0.is_warm.store(true, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "not all sites are started yet"),
+            Err(error) => {
+                self.0.is_warm.store(false, Ordering::Relaxed);
+                tracing::warn!(%error, "not all sites are started yet");
+            }
         }
     }
 
     /// Activates what it can; an error only if some could not be.
     async fn activate_everything(&self) -> Result<(), AskError> {
-        let sites = self.0.tools.store.all_sites().await.map_err(|_| AskError::Unavailable)?;
+        let mut sites = self.0.tools.store.all_sites().await.map_err(|_| AskError::Unavailable)?;
+        sites.retain(|site| self.is_ours(*site));
         let mut outcome = Ok(());
         for sites in sites.chunks(WARM_UP_SITES) {
             if self.activate_all(sites.to_vec()).await.is_err() {

@@ -459,7 +459,7 @@ impl From<AskError> for ApiError {
         match error {
             AskError::UnknownUnit => Self::NotFound,
             AskError::Busy => Self::Busy,
-            AskError::Unavailable | AskError::TimedOut => Self::Unavailable,
+            AskError::Unavailable | AskError::TimedOut | AskError::TakenOver => Self::Unavailable,
         }
     }
 }

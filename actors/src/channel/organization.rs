@@ -169,6 +169,14 @@ impl Organization {
         }
     }
 
+    /// Drops a site that another node looks after now: what is told of it from here on is not known here.
+    pub(crate) fn let_go(&mut self, site: SiteId, fresh: Epoch, counts: &Counts) {
+        self.sites.remove(&site);
+        self.changed.remove(&site);
+        self.alerts.retain(|_, alert| alert.site != site);
+        self.stream.reset(fresh, counts);
+    }
+
     /// Publishes one summary for each site that has changed.
     pub(crate) fn tick(&mut self, telling: &Telling<'_>) {
         for site in std::mem::take(&mut self.changed) {

@@ -4,7 +4,7 @@
 //! no update is in neither, none is counted twice.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex},
 };
 
@@ -13,7 +13,7 @@ use hub_domain::{AlertId, AlertStatus, OrgId, UnitId};
 use hub_store::records::{AlertRecord, Site};
 
 use super::{
-    ChannelName, STAY_AWAY,
+    ChannelName, STAY_AWAY, SUBSCRIBE_AGAIN,
     counts::Counts,
     locked,
     organization::{Organization, SiteSummary, StatusCounts},
@@ -107,6 +107,45 @@ impl SiteChannels {
         locked(&self.organization).adopt(self.summary(), &self.alerts, fresh.1, counts);
     }
 
+    /// Shows what another node has committed of the site: units that have changed are published. What happened to alerts
+    /// is not known in its order, so that other alerts than were told break the sequences.
+    pub(crate) fn follow(
+        &mut self,
+        site: Site,
+        units: Vec<ShownUnit>,
+        alerts: Vec<AlertRecord>,
+        fresh: (Epoch, Epoch),
+        telling: &Telling<'_>,
+    ) -> HasNewSummary {
+        let known = |alert: &AlertRecord| self.alerts.get(&alert.id).map(|it| **it == *alert);
+        if alerts.len() != self.alerts.len() || !alerts.iter().all(|it| known(it) == Some(true)) {
+            self.adopt(site, units, alerts, fresh, telling.counts);
+            return true;
+        }
+        let mut has_new = self.edit(&site);
+        let there: HashSet<UnitId> = units.iter().map(|shown| shown.unit).collect();
+        let gone: Vec<_> =
+            self.units.keys().filter(|unit| !there.contains(unit)).copied().collect();
+        for unit in gone {
+            has_new |= self.remove(unit, telling);
+        }
+        for shown in units {
+            let before = self.units.get(&shown.unit).map(|slot| &slot.shown);
+            if before.is_none_or(|before| !before.is_alike(&shown)) {
+                has_new |= self.publish(UnitUpdate { shown, alerts: Vec::new() }, telling);
+            }
+        }
+        has_new
+    }
+
+    /// Whether anybody hears the site, one of its units or its organization.
+    pub(crate) fn is_heard(&self) -> bool {
+        let mut streams = self.units.values().filter_map(|slot| slot.stream.as_deref());
+        self.stream.is_heard()
+            || streams.any(Stream::is_heard)
+            || locked(&self.organization).stream.is_heard()
+    }
+
     fn shows(&self, units: &[ShownUnit], alerts: &[AlertRecord]) -> bool {
         let same = |shown: &ShownUnit| {
             self.units.get(&shown.unit).is_some_and(|slot| *slot.shown == *shown)
@@ -189,6 +228,19 @@ impl SiteChannels {
         self.stream.dismiss(STAY_AWAY, telling.counts);
         let mut organization = locked(&self.organization);
         organization.remove(self.site.id, !self.alerts.is_empty(), fresh, telling);
+    }
+
+    /// Asks everybody to subscribe again, who hears the site, its units or its organization. Gives the units that were
+    /// shown.
+    pub(crate) fn let_go(&mut self, fresh: Epoch, counts: &Counts) -> Vec<UnitId> {
+        let mut units = Vec::with_capacity(self.units.len());
+        for (unit, slot) in self.units.drain() {
+            units.push(unit);
+            slot.stream.into_iter().for_each(|mut stream| stream.dismiss(SUBSCRIBE_AGAIN, counts));
+        }
+        self.stream.dismiss(SUBSCRIBE_AGAIN, counts);
+        locked(&self.organization).let_go(self.site.id, fresh, counts);
+        units
     }
 
     /// Publishes a unit's update: its alert events, then the unit.

@@ -108,7 +108,7 @@ impl LiveUnit {
         now.max(self.received_at.plus_millis(1))
     }
 
-    pub(super) fn snapshot(&self) -> UnitSnapshot {
+    pub(crate) fn snapshot(&self) -> UnitSnapshot {
         UnitSnapshot {
             unit: self.unit.id,
             site: self.place.site,

@@ -88,6 +88,11 @@ impl World {
         Self { units, ..self }
     }
 
+    /// One more tree on the same store, as if of another process.
+    pub(crate) async fn another_tree(&self, settings: &UnitsSettings) -> Units {
+        start(&self.store, &self.clock, settings).await
+    }
+
     pub(crate) async fn sleep(&self, secs: u32) {
         tokio::time::sleep(Duration::from_secs(secs.into())).await;
         // lets whatever was woken at this very instant have its turn
