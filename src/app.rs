@@ -31,6 +31,7 @@ use crate::{
     follow_up,
     http::{ingest::places::Places, platform, proxies::Proxies, router, server},
     maintenance,
+    nodes::{self, Nodes},
     payments::Payments,
     queue_board, rule_changes, telemetry, telnyx,
     ttn::sightings::Sightings,
@@ -71,6 +72,8 @@ pub struct Parts {
     pub store: Store,
     /// What decides.
     pub units: Units,
+    /// The other hubs on the same database.
+    pub nodes: Arc<Nodes>,
     /// The sockets.
     pub realtime: Realtime,
     /// Tells the time.
@@ -205,8 +208,7 @@ impl App {
     ) -> anyhow::Result<Self> {
         let metrics = telemetry::start_metrics()?;
         let board = listen_for_board(&settings).await?;
-        let listens_on = format!("http://{}", listener.local_addr()?);
-        let hub = start_hub(&settings, listens_on, store, metrics, demo).await?;
+        let hub = start_hub(&settings, listener.local_addr()?, store, metrics, demo).await?;
         let workers = if settings.works {
             Workers::start(&hub.store, &settings, hub.public_url.clone()).await?
         } else {
@@ -230,6 +232,7 @@ impl App {
         let router = router(hub.clone(), &settings.origins);
         let stop = hub.stop.clone();
         let looked_after = tokio::spawn(look_after(hub.clone()));
+        let looked_around = tokio::spawn(nodes::look_after(hub.clone()));
         let maintained = tokio::spawn(maintenance::look_after(hub.clone()));
         let taken_up = tokio::spawn(follow_up::take_up(hub.clone()));
         let ruled = tokio::spawn(rule_changes::look_after(hub.clone()));
@@ -247,6 +250,8 @@ impl App {
         stopped.await;
         tracing::info!("the hub is stopping");
         let end_by = Instant::now() + END_WITHIN;
+        looked_around.abort();
+        nodes::leave(&hub).await;
         stop.cancel();
         let worked = async {
             if let Some(workers) = workers {
@@ -286,7 +291,7 @@ async fn finish(hub: &Hub, end_by: Instant) {
 
 async fn start_hub(
     settings: &Settings,
-    listens_on: String,
+    listens_on: SocketAddr,
     store: Store,
     metrics: PrometheusHandle,
     demo: Option<DemoAccount>,
@@ -305,15 +310,25 @@ async fn start_hub(
         rule_changes::Told::load(&store).await.context("the rules in force cannot be read")?;
     // before anything is found silent: was the hub away?
     store.beat().await.context("it cannot be kept that the hub is here")?;
-    let units =
-        Units::start(store.clone(), Arc::clone(&clock), channels.clone(), UnitsSettings::default())
-            .await
-            .context("the units cannot be started")?;
+    let nodes = Arc::new(Nodes::new(listens_on, settings.node_url.clone())?);
+    let seen = nodes.look_around(&store, &mut None).await;
+    let seen = seen.context("it cannot be said that this node is here")?;
+    let peers = Arc::clone(&nodes);
+    let placed = UnitsSettings {
+        node: Some(nodes.me().id),
+        nodes: seen.nodes,
+        peers: Some(peers),
+        ..UnitsSettings::default()
+    };
+    let units = Units::start(store.clone(), Arc::clone(&clock), channels.clone(), placed);
+    let units = units.await.context("the units cannot be started")?;
     let access = HubAccess::new(verifier.clone(), store.clone(), units.clone());
     let sockets =
         SocketSettings { origins: settings.socket_origins.clone(), ..SocketSettings::default() };
     let realtime = Realtime::start(Arc::new(access), channels.clone(), sockets, Arc::clone(&clock));
     let payments = Payments::start(settings.billing.as_ref(), &store, &clock)?;
+    let public_url = settings.public_url.clone();
+    let public_url = public_url.unwrap_or_else(|| format!("http://{listens_on}"));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     Ok(Hub(Arc::new(Parts {
         keys: IngestKeys::new(store.clone(), settings.each_sender, settings.senders_together),
@@ -327,11 +342,12 @@ async fn start_hub(
         sign_ins: SignIns::new(),
         wrong_secrets: Attempts::new(FAILURES_BY_ADDRESS, FAILURES_WINDOW),
         stop: CancellationToken::new(),
-        public_url: settings.public_url.clone().unwrap_or(listens_on),
+        public_url,
         refresh_secs: settings.refresh_secs,
         mails: settings.messages.has_mail() && store.job_pool().is_some(),
         store,
         units,
+        nodes,
         realtime,
         clock,
         verifier,

@@ -120,6 +120,8 @@ pub struct Settings {
     pub refresh_secs: u32,
     /// Where people reach the hub, without a slash at the end.
     pub public_url: Option<String>,
+    /// Where other hubs on the same database reach this one.
+    pub node_url: Option<String>,
     /// Proxies that say whom a request is of.
     pub trusted_proxies: Vec<IpNet>,
     /// Connections of clients.
@@ -215,7 +217,9 @@ impl SettingArgs {
             issuers: self.issuers()?,
             token_secs: self.number("token-secs", 1, 2_592_000)?,
             refresh_secs: self.number("refresh-secs", 1, 31_536_000)?,
-            public_url: self.public_url()?,
+            public_url: self
+                .web_address("public-url", "an address such as https://hub.example.com")?,
+            node_url: self.web_address("node-url", "an address such as http://10.0.0.7:8080")?,
             trusted_proxies: self.trusted_proxies()?,
             max_connections: usize::try_from(self.number("max-connections", 1, 1_000_000)?)
                 .unwrap_or(usize::MAX),
@@ -315,8 +319,8 @@ impl SettingArgs {
         }
     }
 
-    fn public_url(&self) -> Result<Option<String>, ConfigError> {
-        let text = self.text("public-url").trim().trim_end_matches('/');
+    fn web_address(&self, name: &str, expected: &str) -> Result<Option<String>, ConfigError> {
+        let text = self.text(name).trim().trim_end_matches('/');
         let url = reqwest::Url::parse(text).ok();
         let is_good = url.is_some_and(|url| {
             let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
@@ -325,7 +329,7 @@ impl SettingArgs {
         match text {
             "" => Ok(None),
             _ if is_good => Ok(Some(text.to_owned())),
-            _ => Err(self.wrong("public-url", "an address such as https://hub.example.com")),
+            _ => Err(self.wrong(name, expected)),
         }
     }
 

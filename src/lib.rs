@@ -17,6 +17,7 @@ pub mod demonstration;
 pub mod follow_up;
 pub mod http;
 pub mod maintenance;
+pub mod nodes;
 pub mod payments;
 pub mod queue_board;
 pub mod rule_changes;

@@ -121,6 +121,12 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Where people reach the hub, for links that it hands out; without it the address that it listens on; where it begins with https, browsers are told to come by TLS alone",
     ),
+    setting(
+        "node-url",
+        "HUB_NODE_URL",
+        "",
+        "Where other hubs on the same PostgreSQL reach this one, such as http://10.0.0.7:8080; without it the address that it listens on, unless that is any",
+    ),
     Setting {
         name: "telnyx-key",
         env: "HUB_TELNYX_KEY",

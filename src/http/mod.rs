@@ -111,7 +111,7 @@ use tower_http::{
 use utoipa_axum::router::OpenApiRouter;
 
 use self::idempotency::Replayer;
-use crate::{app::Hub, auth::caller::REASON_HEADER, ws};
+use crate::{app::Hub, auth::caller::REASON_HEADER, nodes, ws};
 
 /// Shorter answers are not compressed, in bytes.
 const COMPRESSED_FROM: u64 = 1024;
@@ -127,6 +127,7 @@ pub fn router(hub: Hub, origins: &[HeaderValue]) -> Router {
         .fallback(board::serve)
         .layer(compressed);
     open.merge(Router::from(senders()))
+        .merge(nodes::door::routes())
         .merge(ws::event_routes(hub.realtime.clone()))
         .method_not_allowed_fallback(|| async { error::ApiError::MethodNotAllowed.into_response() })
         .layer(cors(origins))

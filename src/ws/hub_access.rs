@@ -129,7 +129,7 @@ impl Access for HubAccess {
     }
 
     fn activate(&self, site: SiteId) -> Answer<'_, Result<(), Unavailable>> {
-        Box::pin(async move { self.units.activate(site).await.map_err(not_activated) })
+        Box::pin(async move { self.units.hear(site).await.map_err(not_activated) })
     }
 }
 

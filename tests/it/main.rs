@@ -8,6 +8,7 @@ mod edge;
 mod hostile;
 mod identity;
 mod kill;
+mod nodes;
 mod organizations;
 mod poolers;
 mod promises;

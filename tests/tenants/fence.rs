@@ -57,7 +57,7 @@ pub(crate) async fn findings(world: &World, rows: &Rows) -> anyhow::Result<Vec<S
 }
 
 /// Tables that are none of the business of who answers people: no row of them belongs to an organization.
-const OF_ACCOUNTS: [&str; 7] = [
+const OF_ACCOUNTS: [&str; 8] = [
     "refresh_tokens",
     "account_links",
     "account_mails",
@@ -65,6 +65,7 @@ const OF_ACCOUNTS: [&str; 7] = [
     "operators",
     "signing_keys",
     "hub_presence",
+    "hub_nodes",
 ];
 
 /// What the catalog is asked: what is wrong with each thing that it finds.

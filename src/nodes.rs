@@ -1,0 +1,172 @@
+//! The hubs that share a database: this one says that it is there, sees who else is, and asks them.
+//!
+//! Who looks after which site follows from who is there (`domain/src/placement.rs`); what becomes of it when that changes
+//! is in `actors/src/units/nodes.rs`. Nothing here decides who is right: commits do (ADR 15).
+
+pub(crate) mod door;
+mod wire;
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use hub_actors::{Peers, UnitAnswer, UnitBatch};
+use hub_domain::{NodeId, SiteId, Timestamp};
+use hub_store::{Node, Store, StoreError};
+use uuid::Uuid;
+
+use crate::{app::Hub, auth::fresh_secret};
+
+/// Where nodes are asked for readings. Its number rises when what is said there changes: a node of another version is then
+/// one that does not answer.
+const READINGS: &str = "/internal/nodes/1/readings";
+
+/// The most that is said at once, in bytes: 5,000 readings of at most 100 bytes, and as much again.
+const LARGEST: usize = 1024 * 1024;
+
+/// How often a node says that it is there, and looks around. One that is silent for 3 s counts no more.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How long another node may take to answer. After that its site is taken from it.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long it may take to be reached.
+const REACHED_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long it may take to say goodbye.
+const LEAVES_WITHIN: Duration = Duration::from_secs(1);
+
+/// The nodes, as this one sees them.
+pub struct Nodes {
+    me: Node,
+    client: reqwest::Client,
+    others: RwLock<HashMap<NodeId, Node>>,
+}
+
+impl Nodes {
+    /// This process as a node that others reach at `said`, or else at what it listens on.
+    ///
+    /// # Errors
+    /// When no client of HTTP can be made.
+    pub fn new(listens_on: SocketAddr, said: Option<String>) -> reqwest::Result<Self> {
+        let own = (!listens_on.ip().is_unspecified()).then(|| format!("http://{listens_on}"));
+        let machine = hostname::get().unwrap_or_default();
+        let me = Node {
+            id: NodeId(Uuid::now_v7()),
+            place: format!("{}/{listens_on}", machine.to_string_lossy()),
+            address: said.or(own),
+            secret: fresh_secret(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(REACHED_WITHIN)
+            .timeout(ANSWERS_WITHIN)
+            .build()?;
+        Ok(Self { me, client, others: RwLock::default() })
+    }
+
+    /// This process.
+    #[must_use]
+    pub const fn me(&self) -> &Node {
+        &self.me
+    }
+
+    /// Says that this node is there, and looks around. Gives who is there, and what was taken over since.
+    ///
+    /// # Errors
+    /// When the database does not say.
+    pub async fn look_around(
+        &self,
+        store: &Store,
+        since: &mut Option<Timestamp>,
+    ) -> Result<Seen, StoreError> {
+        let around = store.look_around(&self.me, *since).await?;
+        *since = Some(around.at);
+        let nodes = around.nodes.iter().map(|node| node.id).collect();
+        let others = around.nodes.into_iter().filter(|node| node.id != self.me.id);
+        let others = others.map(|node| (node.id, node)).collect();
+        *self.others.write().unwrap_or_else(PoisonError::into_inner) = others;
+        Ok(Seen { nodes, claims: around.claims })
+    }
+
+    fn other(&self, node: NodeId) -> Option<Node> {
+        self.others.read().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
+    }
+
+    /// Asks another node, and reads what it answers.
+    async fn ask(&self, node: NodeId, batches: &[UnitBatch]) -> anyhow::Result<Vec<UnitAnswer>> {
+        let other = self.other(node).ok_or_else(|| anyhow::anyhow!("it is not there any more"))?;
+        let address = other.address.ok_or_else(|| {
+            anyhow::anyhow!("it does not say where it is reached (HUB_NODE_URL): {}", other.place)
+        })?;
+        let asked = self.client.post(format!("{address}{READINGS}")).bearer_auth(other.secret);
+        let said = asked.body(wire::write_batches(batches)?).send().await?.error_for_status()?;
+        Ok(wire::read_answers(&said.bytes().await?)?)
+    }
+}
+
+impl Peers for Nodes {
+    fn ingest(
+        &self,
+        node: NodeId,
+        batches: Vec<UnitBatch>,
+    ) -> BoxFuture<'_, Option<Vec<UnitAnswer>>> {
+        Box::pin(async move {
+            let readings = batches.iter().map(|batch| batch.readings.len() as u64).sum();
+            metrics::counter!("hub_readings_forwarded_total").increment(readings);
+            let told = self.ask(node, &batches).await;
+            told.inspect_err(|error| {
+                metrics::counter!("hub_node_failures_total").increment(1);
+                tracing::warn!(node.id = %node, error = format!("{error:#}"), "another node does not answer for its units; they are judged here");
+            })
+            .ok()
+        })
+    }
+}
+
+/// What was seen around.
+pub struct Seen {
+    /// The nodes that are there, this one among them.
+    pub nodes: Vec<NodeId>,
+    /// The sites that were taken over, and the epochs under which they are held.
+    pub claims: Vec<(SiteId, i64)>,
+}
+
+/// Looks around, again and again, until it is aborted.
+pub(crate) async fn look_after(hub: Hub) {
+    if !hub.store.is_shared() {
+        return;
+    }
+    let mut since = None;
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        match hub.nodes.look_around(&hub.store, &mut since).await {
+            Ok(Seen { nodes, claims }) => {
+                gauge(nodes.len());
+                hub.units.taken_over(&claims).await;
+                hub.units.meet(nodes).await;
+            }
+            Err(error) => tracing::warn!(%error, "it is not known who else is there; looked again"),
+        }
+    }
+}
+
+/// Says goodbye, and leaves what this node looked after to the others, if there are any.
+pub(crate) async fn leave(hub: &Hub) {
+    let me = hub.nodes.me().id;
+    let left = tokio::time::timeout(LEAVES_WITHIN, hub.store.leave(me)).await;
+    if !matches!(left, Ok(Ok(()))) {
+        tracing::warn!("the other nodes are not told that this one leaves; they see it in 3 s");
+    }
+}
+
+fn gauge(nodes: usize) {
+    metrics::gauge!("hub_nodes").set(f64::from(u32::try_from(nodes).unwrap_or(u32::MAX)));
+}

@@ -1,0 +1,48 @@
+//! Where other nodes ask this one.
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+
+use super::{LARGEST, READINGS, wire};
+use crate::{
+    app::Hub,
+    auth::{is_secret, sha256, token_in},
+    http::error::ApiError,
+};
+
+/// What nodes ask of each other. To whoever does not show this process's own secret, there is nothing here.
+pub(crate) fn routes() -> Router<Hub> {
+    Router::new().route(READINGS, post(judge)).layer(DefaultBodyLimit::max(LARGEST))
+}
+
+/// Judges and stores readings that another node took in.
+async fn judge(
+    State(hub): State<Hub>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let expected = sha256(hub.nodes.me().secret.as_bytes());
+    let shown = token_in(&headers).unwrap_or_default();
+    if !is_secret(shown.as_bytes(), &expected) {
+        return Err(ApiError::NotFound);
+    }
+    let batches = match wire::read_batches(&body) {
+        Ok(batches) => batches,
+        Err(error) => {
+            tracing::warn!(%error, "another node said what cannot be read");
+            return Ok(StatusCode::BAD_REQUEST.into_response());
+        }
+    };
+    let answers = hub.units.ingest_here(batches).await;
+    let said = wire::write_answers(&answers).map_err(|error| {
+        tracing::error!(%error, "answers cannot be told to another node");
+        ApiError::Internal
+    })?;
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], said).into_response())
+}
