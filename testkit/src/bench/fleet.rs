@@ -134,11 +134,19 @@ impl Fleet {
 /// # Errors
 /// When they do not.
 pub(super) fn live_units(wire: &mut Wire) -> anyhow::Result<usize> {
+    count(wire, LIVE_GAUGE)
+}
+
+/// A count of the hub's metrics.
+///
+/// # Errors
+/// When it has none of that name.
+pub(super) fn count(wire: &mut Wire, name: &str) -> anyhow::Result<usize> {
     let request = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
     let text = String::from_utf8_lossy(wire.exchange(request)?.body).into_owned();
-    let line = text.lines().find(|line| line.starts_with(LIVE_GAUGE));
+    let line = text.lines().find(|line| line.starts_with(name));
     let value = line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-    let value = value.with_context(|| format!("/metrics has no {LIVE_GAUGE}"))?;
+    let value = value.with_context(|| format!("/metrics has no {name}"))?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is a count")]
     Ok(value as usize)
 }

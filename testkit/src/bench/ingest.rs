@@ -28,19 +28,19 @@ const CLIENTS: usize = 4;
 const STEP_MS: i64 = 10;
 const BEFORE_MS: i64 = 200_000;
 
-/// What one turn of the hub came to.
+/// What one turn of the hub came to, or of several.
 #[derive(Debug, Default)]
-struct Turn {
-    readings: f64,
+pub(super) struct Turn {
+    pub(super) readings: f64,
     late: f64,
     secs: f64,
-    hub_cpu: f64,
+    pub(super) hub_cpu: f64,
     database_cpu: f64,
     own_cpu: f64,
 }
 
 impl Turn {
-    fn rate(&self) -> f64 {
+    pub(super) fn rate(&self) -> f64 {
         self.readings / self.secs
     }
 }
@@ -101,11 +101,11 @@ async fn contest(
     lab.start_hub(bare_database).await?.terminate().await?; // it leaves the month's partition behind
     let mut bare = Bare::connect(bare_database, BATCH).await?;
     let rounds = Rounds::new();
-    run_hub(lab, &fleet, &hub, &rounds, lab.span(2))?; // to warm up
+    run(lab, &fleet, &[&hub], &rounds, lab.span(2))?; // to warm up
     let mut contest = Contest::default();
     for turn in 0..5 {
         if turn % 2 == 1 {
-            contest.turns.push(run_hub(lab, &fleet, &hub, &rounds, lab.span(10))?);
+            contest.turns.push(run(lab, &fleet, &[&hub], &rounds, lab.span(10))?);
             continue;
         }
         for (rates, batch) in contest.bare.iter_mut().zip(batches) {
@@ -119,19 +119,23 @@ async fn contest(
     Ok(contest)
 }
 
-fn run_hub(
+/// A turn of one hub, or of several to which clients go by turns.
+pub(super) fn run(
     lab: &Lab,
     fleet: &Fleet,
-    hub: &HubProcess,
+    hubs: &[&HubProcess],
     rounds: &Rounds,
     span: Duration,
 ) -> anyhow::Result<Turn> {
-    let process = hub.process_id().context("the hub is running")?;
-    let used =
-        || anyhow::Ok([usage::cpu_secs(process)?, lab.postgres_cpu_secs()?, usage::own_cpu_secs()]);
+    let of_hubs = || -> anyhow::Result<f64> {
+        let process = |hub: &&HubProcess| hub.process_id().context("the hub is running");
+        hubs.iter().map(|hub| usage::cpu_secs(process(hub)?)).sum()
+    };
+    let used = || anyhow::Ok([of_hubs()?, lab.postgres_cpu_secs()?, usage::own_cpu_secs()]);
     let before = used()?;
     let begun = Instant::now();
-    let verdict = send_all(fleet, hub.port(), rounds, begun + span)?;
+    let ports: Vec<u16> = hubs.iter().map(|hub| hub.port()).collect();
+    let verdict = send_all(fleet, &ports, rounds, begun + span)?;
     let secs = begun.elapsed().as_secs_f64();
     let after = used()?;
     let [hub_cpu, database_cpu, own_cpu] =
@@ -141,10 +145,16 @@ fn run_hub(
 }
 
 /// All clients at once until `until`; gives what was stored of all they sent.
-fn send_all(fleet: &Fleet, port: u16, rounds: &Rounds, until: Instant) -> anyhow::Result<Verdict> {
+fn send_all(
+    fleet: &Fleet,
+    ports: &[u16],
+    rounds: &Rounds,
+    until: Instant,
+) -> anyhow::Result<Verdict> {
     std::thread::scope(|scope| {
+        let ports = ports.iter().cycle().take(CLIENTS);
         let clients: Vec<_> =
-            (0..CLIENTS).map(|_| scope.spawn(|| send(fleet, port, rounds, until))).collect();
+            ports.map(|port| scope.spawn(|| send(fleet, *port, rounds, until))).collect();
         let mut sum = Verdict::default();
         for client in clients {
             sum += client.join().expect("a client does not panic")?;
@@ -167,10 +177,10 @@ fn send(fleet: &Fleet, port: u16, rounds: &Rounds, until: Instant) -> anyhow::Re
 }
 
 /// Hands each request an instant of its own, the later the later it is asked for.
-struct Rounds(AtomicI64);
+pub(super) struct Rounds(AtomicI64);
 
 impl Rounds {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(AtomicI64::new(unix_ns() / 1_000_000 - BEFORE_MS))
     }
 

@@ -26,6 +26,7 @@ mod report;
 mod rivals;
 mod sockets;
 mod telling;
+mod two_nodes;
 mod usage;
 mod wire;
 
@@ -55,9 +56,10 @@ pub struct Options {
 }
 
 /// The measures, in the order in which they are taken.
-pub const MEASURES: [&str; 11] = [
+pub const MEASURES: [&str; 12] = [
     "ingest-postgres",
     "ingest-sqlite",
+    "two-nodes",
     "latency",
     "fan-out",
     "burst",
@@ -102,6 +104,7 @@ async fn take(measure: &str, options: &Options) -> anyhow::Result<Vec<Figure>> {
     match measure {
         "ingest-postgres" => ingest::on_postgres(lab).await,
         "ingest-sqlite" => ingest::on_sqlite(lab).await,
+        "two-nodes" => two_nodes::measure(lab).await,
         "latency" => latency::measure(lab).await,
         "fan-out" => fan_out::measure(lab).await,
         "burst" => burst::measure(lab).await,
