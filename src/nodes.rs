@@ -13,7 +13,8 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
+use axum::body::Bytes;
+use futures_util::future::{BoxFuture, join_all};
 use hub_actors::{Peers, UnitAnswer, UnitBatch};
 use hub_domain::{NodeId, SiteId, Timestamp};
 use hub_store::{Node, Store, StoreError};
@@ -24,6 +25,9 @@ use crate::{app::Hub, auth::fresh_secret};
 /// Where nodes are asked for readings. Its number rises when what is said there changes: a node of another version is then
 /// one that does not answer.
 const READINGS: &str = "/internal/nodes/1/readings";
+
+/// Where nodes are told that a rule was edited.
+const RULES: &str = "/internal/nodes/1/rules";
 
 /// The most that is said at once, in bytes: 5,000 readings of at most 100 bytes, and as much again.
 const LARGEST: usize = 1024 * 1024;
@@ -98,15 +102,37 @@ impl Nodes {
         self.others.read().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
     }
 
-    /// Asks another node, and reads what it answers.
-    async fn ask(&self, node: NodeId, batches: &[UnitBatch]) -> anyhow::Result<Vec<UnitAnswer>> {
-        let other = self.other(node).ok_or_else(|| anyhow::anyhow!("it is not there any more"))?;
-        let address = other.address.ok_or_else(|| {
+    /// Has the others look which rules were edited, and tell their units. One that does not answer finds out by itself
+    /// ([`crate::rule_changes`]).
+    pub(crate) async fn tell_of_rules(&self) {
+        let others: Vec<Node> = {
+            let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+            others.values().cloned().collect()
+        };
+        let told = others.into_iter().map(|other| async move {
+            if let Err(error) = self.post(&other, RULES, Vec::new()).await {
+                failed(
+                    &other,
+                    &error,
+                    "another node is not told of an edited rule; it will see it",
+                );
+            }
+        });
+        join_all(told).await;
+    }
+
+    /// Asks another node, and gives what it answers.
+    async fn post(&self, other: &Node, path: &str, body: Vec<u8>) -> anyhow::Result<Bytes> {
+        let address = other.address.as_ref().ok_or_else(|| {
             anyhow::anyhow!("it does not say where it is reached (HUB_NODE_URL): {}", other.place)
         })?;
-        let asked = self.client.post(format!("{address}{READINGS}")).bearer_auth(other.secret);
-        let said = asked.body(wire::write_batches(batches)?).send().await?.error_for_status()?;
-        Ok(wire::read_answers(&said.bytes().await?)?)
+        let asked = self.client.post(format!("{address}{path}")).bearer_auth(&other.secret);
+        Ok(asked.body(body).send().await?.error_for_status()?.bytes().await?)
+    }
+
+    async fn ask(&self, other: &Node, batches: &[UnitBatch]) -> anyhow::Result<Vec<UnitAnswer>> {
+        let said = self.post(other, READINGS, wire::write_batches(batches)?).await?;
+        Ok(wire::read_answers(&said)?)
     }
 }
 
@@ -117,16 +143,19 @@ impl Peers for Nodes {
         batches: Vec<UnitBatch>,
     ) -> BoxFuture<'_, Option<Vec<UnitAnswer>>> {
         Box::pin(async move {
+            let other = self.other(node)?; // it is not there any more
             let readings = batches.iter().map(|batch| batch.readings.len() as u64).sum();
             metrics::counter!("hub_readings_forwarded_total").increment(readings);
-            let told = self.ask(node, &batches).await;
-            told.inspect_err(|error| {
-                metrics::counter!("hub_node_failures_total").increment(1);
-                tracing::warn!(node.id = %node, error = format!("{error:#}"), "another node does not answer for its units; they are judged here");
-            })
-            .ok()
+            let told = self.ask(&other, &batches).await;
+            let judged_here = "another node does not answer for its units; they are judged here";
+            told.inspect_err(|error| failed(&other, error, judged_here)).ok()
         })
     }
+}
+
+fn failed(other: &Node, error: &anyhow::Error, what: &str) {
+    metrics::counter!("hub_node_failures_total").increment(1);
+    tracing::warn!(node.id = %other.id, error = format!("{error:#}"), "{what}");
 }
 
 /// What was seen around.

@@ -1,9 +1,9 @@
 //! Edits of rules and presets, and the running units that are to be judged by them.
 //!
 //! What a unit is judged by is in the database; its actor remembers it. An edit is committed and told in a task of its
-//! own, so that it reaches the units whether or not who asked for it is still there. What is not told all the same (the
-//! hub was cut off from the database, another hub on it made the edit) is found by a scan, which compares the version of
-//! each organization's rules with the one told last.
+//! own, so that it reaches the units whether or not who asked for it is still there; other hubs on the database are told
+//! to look before it is answered. What is not told all the same (a hub was cut off from the database, or from the one that
+//! made the edit) is found by a scan, which compares the version of each organization's rules with the one told last.
 
 use std::{
     collections::HashMap,
@@ -56,8 +56,9 @@ impl Told {
     }
 }
 
-/// Makes an edit and tells the running units of the scope that it gives, if any: they are judged by it when this
-/// returns. Both are done to the end although nobody waits for them any more.
+/// Makes an edit and tells the running units of the scope that it gives, if any, here and at other hubs.
+///
+/// They are judged by it when this returns. All is done to the end although nobody waits for it any more.
 ///
 /// # Errors
 /// The edit's own; or that it was made and not all units could be told now, which the scan makes good.
@@ -67,10 +68,12 @@ pub async fn carry_through<T: Send + 'static>(
     edit: BoxFuture<'static, Result<(T, Option<RuleScope>), ApiError>>,
 ) -> Result<T, ApiError> {
     let (units, told) = (hub.units.clone(), Arc::clone(&hub.rules_told));
+    let nodes = Arc::clone(&hub.nodes);
     let carried = async move {
         let (edited, scope) = edit.await?;
         let Some(scope) = scope else { return Ok(edited) };
-        match units.rules_changed(scope).await {
+        let ((), changed) = tokio::join!(nodes.tell_of_rules(), units.rules_changed(scope));
+        match changed {
             Ok(version) => version.into_iter().for_each(|version| told.note_one(org, version)),
             Err(AskError::UnknownUnit) => {}
             Err(error) => return Err(error.into()),
@@ -92,14 +95,18 @@ pub async fn look_after(hub: Hub) {
     scan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         scan.tick().await;
-        match hub.store.rules_versions().await {
-            Ok(versions) => tell_untold(&hub, versions).await,
-            Err(error) => tracing::debug!(%error, "edited rules could not be looked for"),
+        if let Err(error) = look(&hub).await {
+            tracing::debug!(%error, "edited rules could not be looked for");
         }
     }
 }
 
-async fn tell_untold(hub: &Hub, versions: Vec<(OrgId, i64)>) {
+/// Tells units of edits that did not reach them.
+///
+/// # Errors
+/// When it cannot be read what was edited.
+pub(crate) async fn look(hub: &Hub) -> Result<(), StoreError> {
+    let versions = hub.store.rules_versions().await?;
     for (org, version) in hub.rules_told.untold(versions) {
         match hub.units.rules_changed(RuleScope::Organization(org)).await {
             Ok(_) | Err(AskError::UnknownUnit) => hub.rules_told.note(org, version),
@@ -108,6 +115,7 @@ async fn tell_untold(hub: &Hub, versions: Vec<(OrgId, i64)>) {
             }
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

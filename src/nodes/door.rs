@@ -9,16 +9,32 @@ use axum::{
     routing::post,
 };
 
-use super::{LARGEST, READINGS, wire};
+use super::{LARGEST, READINGS, RULES, wire};
 use crate::{
     app::Hub,
     auth::{is_secret, sha256, token_in},
     http::error::ApiError,
+    rule_changes,
 };
 
 /// What nodes ask of each other. To whoever does not show this process's own secret, there is nothing here.
 pub(crate) fn routes() -> Router<Hub> {
-    Router::new().route(READINGS, post(judge)).layer(DefaultBodyLimit::max(LARGEST))
+    let routes = Router::new().route(READINGS, post(judge)).route(RULES, post(look_at_rules));
+    routes.layer(DefaultBodyLimit::max(LARGEST))
+}
+
+/// Refuses whoever is no node, as if there were nothing here.
+fn need_node(hub: &Hub, headers: &HeaderMap) -> Result<(), ApiError> {
+    let expected = sha256(hub.nodes.me().secret.as_bytes());
+    let shown = token_in(headers).unwrap_or_default();
+    if is_secret(shown.as_bytes(), &expected) { Ok(()) } else { Err(ApiError::NotFound) }
+}
+
+/// Looks which rules were edited elsewhere; answers when the units here are judged by them.
+async fn look_at_rules(State(hub): State<Hub>, headers: HeaderMap) -> Result<StatusCode, ApiError> {
+    need_node(&hub, &headers)?;
+    rule_changes::look(&hub).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Judges and stores readings that another node took in.
@@ -27,11 +43,7 @@ async fn judge(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let expected = sha256(hub.nodes.me().secret.as_bytes());
-    let shown = token_in(&headers).unwrap_or_default();
-    if !is_secret(shown.as_bytes(), &expected) {
-        return Err(ApiError::NotFound);
-    }
+    need_node(&hub, &headers)?;
     let batches = match wire::read_batches(&body) {
         Ok(batches) => batches,
         Err(error) => {

@@ -225,6 +225,22 @@ impl HubProcess {
         drop(janitor);
     }
 
+    /// Stops the hub where it is (SIGSTOP), as a machine does that sleeps.
+    ///
+    /// # Panics
+    /// When it is down.
+    pub fn pause(&self) {
+        janitor::signal(self.process_id().expect("the hub is running"), "STOP");
+    }
+
+    /// Lets it go on (SIGCONT).
+    ///
+    /// # Panics
+    /// When it is down.
+    pub fn resume(&self) {
+        janitor::signal(self.process_id().expect("the hub is running"), "CONT");
+    }
+
     /// Asks the hub to end (SIGTERM), waits until it has, and gives whether it said that all was well.
     ///
     /// # Errors
