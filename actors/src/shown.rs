@@ -55,9 +55,7 @@ impl ShownUnit {
             seq,
         }
     }
-}
 
-impl ShownUnit {
     /// Whether the same is shown, though perhaps told anew.
     #[must_use]
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
