@@ -80,6 +80,19 @@ impl Pair {
         self.units.iter().map(|unit| reading(unit, at, celsius)).collect()
     }
 
+    /// Waits until the excursions that began then are alarms at all units, each at its instant and seen to soon after it.
+    async fn until_confirmed(&self, api: &Api, began: DateTime<Utc>) {
+        wait::until("all alarms", Duration::from_secs(20), async || {
+            (self.confirmed(api).await.len() == SITES).then_some(())
+        })
+        .await;
+        let due = began + TimeDelta::seconds(CONFIRM_SECS);
+        let late = Utc::now() - due;
+        assert!(late < LATE_MOST, "{late}");
+        let confirmed: BTreeSet<_> = self.confirmed(api).await.into_iter().collect();
+        assert_eq!(confirmed, BTreeSet::from([text(due)]));
+    }
+
     /// The alarms of all units: when each was confirmed. None is there twice.
     async fn confirmed(&self, api: &Api) -> Vec<String> {
         let alerts = join_all(self.units.iter().map(|unit| api.alerts_of(unit))).await;
@@ -164,15 +177,7 @@ async fn what_falls_due_while_a_node_is_dead_is_seen_to_by_the_other() {
     assert_counts(&api.ingest(pair.readings(next, 9.0)).await, SITES as u64, 0, 0);
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 
-    let due = at + TimeDelta::seconds(CONFIRM_SECS);
-    wait::until("all alarms", Duration::from_secs(20), async || {
-        (pair.confirmed(&api).await.len() == SITES).then_some(())
-    })
-    .await;
-    let late = Utc::now() - due;
-    assert!(late < LATE_MOST, "{late}");
-    let told: BTreeSet<String> = pair.confirmed(&api).await.into_iter().collect();
-    assert_eq!(told, BTreeSet::from([text(due)]));
+    pair.until_confirmed(&api, at).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,13 +191,7 @@ async fn timers_of_a_dead_node_go_on_though_nobody_asks() {
         (live_sites(&pair.second).await == SITES).then_some(())
     })
     .await;
-    let due = at + TimeDelta::seconds(CONFIRM_SECS);
-    wait::until("all alarms", Duration::from_secs(20), async || {
-        (pair.confirmed(&api).await.len() == SITES).then_some(())
-    })
-    .await;
-    let late = Utc::now() - due;
-    assert!(late < LATE_MOST, "{late}");
+    pair.until_confirmed(&api, at).await;
 
     // who was dead comes back, and has its share again
     pair.first.restart().await.expect("it starts again");
