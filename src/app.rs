@@ -311,7 +311,7 @@ async fn start_hub(
     // before anything is found silent: was the hub away?
     store.beat().await.context("it cannot be kept that the hub is here")?;
     let nodes = Arc::new(Nodes::new(listens_on, settings.node_url.clone())?);
-    let seen = nodes.look_around(&store, &mut None).await;
+    let seen = nodes.look_around(&store, &mut nodes::Hearing::default()).await;
     let seen = seen.context("it cannot be said that this node is here")?;
     let peers = Arc::clone(&nodes);
     let placed = UnitsSettings {

@@ -35,6 +35,9 @@ const LARGEST: usize = 1024 * 1024;
 /// How often a node says that it is there, and looks around. One that is silent for 3 s counts no more.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// Looks that are so far apart, in milliseconds, have a gap between them.
+const GAP_MILLIS: i64 = 1_500;
+
 /// How long another node may take to answer. After that its site is taken from it.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -87,15 +90,15 @@ impl Nodes {
     pub async fn look_around(
         &self,
         store: &Store,
-        since: &mut Option<Timestamp>,
+        hearing: &mut Hearing,
     ) -> Result<Seen, StoreError> {
-        let around = store.look_around(&self.me, *since).await?;
-        *since = Some(around.at);
-        let nodes = around.nodes.iter().map(|node| node.id).collect();
-        let others = around.nodes.into_iter().filter(|node| node.id != self.me.id);
+        let around = store.look_around(&self.me, hearing.last).await?;
+        let nodes = hearing.hear(around.at, around.nodes);
+        let ids = nodes.iter().map(|node| node.id).collect();
+        let others = nodes.into_iter().filter(|node| node.id != self.me.id);
         let others = others.map(|node| (node.id, node)).collect();
         *self.others.write().unwrap_or_else(PoisonError::into_inner) = others;
-        Ok(Seen { nodes, claims: around.claims })
+        Ok(Seen { nodes: ids, claims: around.claims })
     }
 
     fn other(&self, node: NodeId) -> Option<Node> {
@@ -158,6 +161,44 @@ fn failed(other: &Node, error: &anyhow::Error, what: &str) {
     tracing::warn!(node.id = %other.id, error = format!("{error:#}"), "{what}");
 }
 
+/// What this node has heard of the others.
+///
+/// One that heard nothing itself for a while, since the database was away or it slept, does not take the others' silence
+/// of that while for their end: all would take all sites from each other.
+#[derive(Default)]
+pub struct Hearing {
+    /// When it last heard, by the database's clock as all instants here.
+    last: Option<Timestamp>,
+    /// Since when it has heard without a gap.
+    since: Timestamp,
+    /// Who was there when it last heard.
+    there: Vec<Node>,
+    /// Who was there before the gap, as long as it is not known whether they are.
+    before: Vec<Node>,
+}
+
+impl Hearing {
+    /// Takes note of who has spoken lately. Gives who is there.
+    fn hear(&mut self, at: Timestamp, spoke: Vec<Node>) -> Vec<Node> {
+        let passed = |since: Timestamp| at.as_millis() - since.as_millis();
+        if self.last.is_none_or(|last| passed(last) > GAP_MILLIS) {
+            self.since = at;
+            self.before = std::mem::take(&mut self.there);
+        }
+        if passed(self.since) > hub_store::SILENT_MILLIS {
+            self.before.clear();
+        }
+        let has_spoken = |node: &Node| spoke.iter().any(|it| it.id == node.id);
+        let is_replaced = |node: &Node| spoke.iter().any(|it| it.place == node.place);
+        self.before.retain(|node| !has_spoken(node) && !is_replaced(node));
+        let mut nodes = [spoke, self.before.clone()].concat();
+        nodes.sort_by_key(|node| node.id);
+        self.last = Some(at);
+        self.there.clone_from(&nodes);
+        nodes
+    }
+}
+
 /// What was seen around.
 pub struct Seen {
     /// The nodes that are there, this one among them.
@@ -171,12 +212,12 @@ pub(crate) async fn look_after(hub: Hub) {
     if !hub.store.is_shared() {
         return;
     }
-    let mut since = None;
+    let mut hearing = Hearing::default();
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        match hub.nodes.look_around(&hub.store, &mut since).await {
+        match hub.nodes.look_around(&hub.store, &mut hearing).await {
             Ok(Seen { nodes, claims }) => {
                 gauge(nodes.len());
                 hub.units.taken_over(&claims).await;
@@ -198,4 +239,48 @@ pub(crate) async fn leave(hub: &Hub) {
 
 fn gauge(nodes: usize) {
     metrics::gauge!("hub_nodes").set(f64::from(u32::try_from(nodes).unwrap_or(u32::MAX)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(number: u128, place: &str) -> Node {
+        let (address, secret, version) = (None, String::new(), String::new());
+        Node {
+            id: NodeId(Uuid::from_u128(number)),
+            place: place.to_owned(),
+            address,
+            secret,
+            version,
+        }
+    }
+
+    fn heard(hearing: &mut Hearing, millis: i64, spoke: &[Node]) -> Vec<u128> {
+        let there = hearing.hear(Timestamp::from_millis(millis), spoke.to_vec());
+        there.iter().map(|node| node.id.0.as_u128()).collect()
+    }
+
+    #[test]
+    fn whoever_falls_silent_while_we_hear_is_gone() {
+        let (mut hearing, me, other) = (Hearing::default(), node(1, "a"), node(2, "b"));
+        assert_eq!(heard(&mut hearing, 0, std::slice::from_ref(&me)), [1]);
+        assert_eq!(heard(&mut hearing, 500, &[me.clone(), other]), [1, 2]);
+        assert_eq!(heard(&mut hearing, 1_000, &[me]), [1]);
+    }
+
+    #[test]
+    fn whoever_was_there_before_we_heard_nothing_has_time_to_speak() {
+        let (mut hearing, me) = (Hearing::default(), node(1, "a"));
+        let (other, dead, restarted) = (node(2, "b"), node(3, "c"), node(4, "d"));
+        let all = [me.clone(), other.clone(), dead, restarted];
+        assert_eq!(heard(&mut hearing, 0, &all), [1, 2, 3, 4]);
+        // after ten seconds without a word
+        assert_eq!(heard(&mut hearing, 10_000, std::slice::from_ref(&me)), [1, 2, 3, 4]);
+        let spoke = [me, other, node(5, "d")];
+        assert_eq!(heard(&mut hearing, 11_000, &spoke), [1, 2, 3, 5], "who came in its stead");
+        assert_eq!(heard(&mut hearing, 12_000, &spoke), [1, 2, 3, 5]);
+        assert_eq!(heard(&mut hearing, 13_000, &spoke), [1, 2, 3, 5]);
+        assert_eq!(heard(&mut hearing, 13_500, &spoke), [1, 2, 5]);
+    }
 }

@@ -94,7 +94,7 @@ pub use keys::NewSecret;
 pub use maintenance::WindowRefusal;
 pub use members::Editor;
 pub use memory::Fault;
-pub use nodes::{Around, Node};
+pub use nodes::{Around, Node, SILENT_MILLIS};
 pub use open::{OpenOptions, Store};
 pub use requests::Made;
 pub use rules::{EffectiveRule, RuleEdit, RuleFilter, RuleScope};

@@ -20,7 +20,7 @@ use crate::{
 
 /// A node that has said nothing for so long, in milliseconds, counts no more: what is due at its sites is to be seen to within
 /// 5 s of its end.
-const SILENT_MILLIS: i64 = 3_000;
+pub const SILENT_MILLIS: i64 = 3_000;
 
 /// What is that old is taken away, in milliseconds: an hour.
 const FORGOTTEN_MILLIS: i64 = 3_600_000;

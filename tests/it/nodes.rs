@@ -43,7 +43,10 @@ struct Pair {
 
 impl Pair {
     async fn begin() -> Self {
-        let url = PrivatePostgres::shared().create_database();
+        Self::on(PrivatePostgres::shared().create_database()).await
+    }
+
+    async fn on(url: String) -> Self {
         let node = || HubProcess::builder(env!("CARGO_BIN_EXE_hub")).database_url(&url);
         let first = node().start().await.expect("the first node starts");
         let (owner, api) = first.owner("Nodes").await.expect("an owner is made");
@@ -231,6 +234,36 @@ async fn a_node_that_slept_doubles_nothing_when_it_wakes() {
         let stored = api.list(&format!("/api/v1/units/{unit}/readings")).await;
         assert_eq!(stored.len(), sent + 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_away_moves_no_site() {
+    let server = tokio::task::spawn_blocking(|| PrivatePostgres::start().expect("it starts"));
+    let server = server.await.expect("it starts");
+    let url = server.create_database();
+    let database = url.rsplit('/').next().expect("it has a name").to_owned();
+    let pair = Pair::on(url).await;
+    let shares = [live_sites(&pair.first).await, live_sites(&pair.second).await];
+    let epochs = "SELECT site_id, owner_epoch FROM site_owners ORDER BY site_id";
+    let before = server.run_sql(&database, epochs);
+    server.kill9();
+    tokio::time::sleep(Duration::from_secs(5)).await; // longer than a node may be silent
+    let server = tokio::task::spawn_blocking(move || {
+        server.restart();
+        server
+    });
+    let server = server.await.expect("it starts again");
+    let (first, second) = (pair.at(&pair.first), pair.at(&pair.second));
+    wait::until("both to be ready", SETTLED_WITHIN, async || {
+        (first.is_ready().await && second.is_ready().await).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(6)).await; // whatever is to move has moved
+    for (node, at) in [(&first, ago(60)), (&second, ago(50))] {
+        assert_counts(&node.ingest(pair.readings(at, 3.0)).await, SITES as u64, 0, 0);
+    }
+    assert_eq!(shares, [live_sites(&pair.first).await, live_sites(&pair.second).await]);
+    assert_eq!(server.run_sql(&database, epochs), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
