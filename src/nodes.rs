@@ -188,9 +188,9 @@ impl Hearing {
         if passed(self.since) > hub_store::SILENT_MILLIS {
             self.before.clear();
         }
-        let has_spoken = |node: &Node| spoke.iter().any(|it| it.id == node.id);
-        let is_replaced = |node: &Node| spoke.iter().any(|it| it.place == node.place);
-        self.before.retain(|node| !has_spoken(node) && !is_replaced(node));
+        // it has spoken itself, or whoever came in its stead
+        let is_heard = |node: &Node| spoke.iter().any(|it| it.place == node.place);
+        self.before.retain(|node| !is_heard(node));
         let mut nodes = [spoke, self.before.clone()].concat();
         nodes.sort_by_key(|node| node.id);
         self.last = Some(at);
