@@ -121,6 +121,9 @@ pub(crate) fn in_judged_order(mut readings: Vec<Reading>) -> Vec<Reading> {
 /// do not fill the memory.
 const SITES_AT_A_TIME: usize = 250;
 
+/// How often what others write to is loaded until its alerts keep still.
+const PEEKS: usize = 4;
+
 impl Sql {
     pub(crate) async fn load_sites(&self, sites: &[SiteId]) -> Result<Vec<LoadedSite>, StoreError> {
         let mut sites = sites.to_vec();
@@ -177,9 +180,27 @@ impl Sql {
             let owners =
                 owners.filter(site_owner::Column::SiteId.is_in(live)).all(&self.db).await?;
             let epochs = owners.into_iter().map(|row| (SiteId(row.site_id), row.owner_epoch));
-            peeked.extend(self.load_claimed(&epochs.collect()).await?);
+            peeked.extend(self.peek_claimed(&epochs.collect()).await?);
         }
         Ok(peeked)
+    }
+
+    /// Loads what others write meanwhile: again where alerts changed on the way, so that they are those of the units.
+    async fn peek_claimed(
+        &self,
+        epochs: &BTreeMap<SiteId, i64>,
+    ) -> Result<Vec<LoadedSite>, StoreError> {
+        let mut loaded = self.load_claimed(epochs).await?;
+        for _ in 1..PEEKS {
+            let mut after = self.open_alerts(epochs).await?;
+            let is_changed =
+                |site: &LoadedSite| after.remove(&site.site.id).unwrap_or_default() != site.alerts;
+            if !loaded.iter().any(is_changed) {
+                break;
+            }
+            loaded = self.load_claimed(epochs).await?;
+        }
+        Ok(loaded)
     }
 
     pub(crate) async fn peek_unit(&self, unit: UnitId) -> Result<Option<LoadedUnit>, StoreError> {
@@ -261,16 +282,9 @@ impl Sql {
         &self,
         epochs: &BTreeMap<SiteId, i64>,
     ) -> Result<Vec<LoadedSite>, StoreError> {
-        let ids = || epochs.keys().map(|site| site.0);
-        let sites =
-            site::Entity::find().filter(site::Column::Id.is_in(ids())).all(&self.db).await?;
-        let open = alert::Entity::find().filter(alert::Column::SiteId.is_in(ids()));
-        let open = open.filter(alert::Column::ResolvedAt.is_null()).order_by_asc(alert::Column::Id);
-        let mut alerts: HashMap<SiteId, Vec<AlertRecord>> = HashMap::new();
-        for row in open.all(&self.db).await? {
-            let alert = AlertRecord::try_from(row)?;
-            alerts.entry(alert.site).or_default().push(alert);
-        }
+        let ids = epochs.keys().map(|site| site.0);
+        let sites = site::Entity::find().filter(site::Column::Id.is_in(ids)).all(&self.db).await?;
+        let mut alerts = self.open_alerts(epochs).await?;
         let mut units = self.load_units(UnitsOf::Sites(epochs)).await?;
         let loaded = sites.into_iter().map(|row| {
             let site = Site::try_from(row)?;
@@ -285,6 +299,22 @@ impl Sql {
             })
         });
         loaded.collect()
+    }
+
+    /// The open alerts of sites, oldest first.
+    async fn open_alerts(
+        &self,
+        sites: &BTreeMap<SiteId, i64>,
+    ) -> Result<HashMap<SiteId, Vec<AlertRecord>>, StoreError> {
+        let ids = sites.keys().map(|site| site.0);
+        let open = alert::Entity::find().filter(alert::Column::SiteId.is_in(ids));
+        let open = open.filter(alert::Column::ResolvedAt.is_null()).order_by_asc(alert::Column::Id);
+        let mut alerts: HashMap<SiteId, Vec<AlertRecord>> = HashMap::new();
+        for row in open.all(&self.db).await? {
+            let alert = AlertRecord::try_from(row)?;
+            alerts.entry(alert.site).or_default().push(alert);
+        }
+        Ok(alerts)
     }
 
     /// Loads units by their sites, in order of their ids. One that cannot be read does not keep the others.
