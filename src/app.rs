@@ -8,13 +8,15 @@ use std::{
 };
 
 use anyhow::Context as _;
-use hub_actors::{Channels, Units, UnitsSettings, channel::ChannelSettings};
+use hub_actors::{Bus, Channels, Units, UnitsSettings, channel::ChannelSettings};
 use hub_domain::Clock;
 use hub_messaging::{email::LinkKeys, telnyx::PublicKeys, text::Texts};
 use hub_store::Store;
 use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::ExposeSecret as _;
 use tokio::{
     net::TcpListener,
+    task::JoinHandle,
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,7 @@ use crate::{
         link_keys,
         tokens::{Issuer, own_issuer},
     },
+    bus::RedisBus,
     clock::{SystemClock, unix_nanos},
     config::{ConfigError, IssuerSettings, Settings},
     follow_up,
@@ -74,6 +77,8 @@ pub struct Parts {
     pub units: Units,
     /// The other hubs on the same database.
     pub nodes: Arc<Nodes>,
+    /// By which they tell each other, if they do.
+    pub bus: Option<Arc<RedisBus>>,
     /// The sockets.
     pub realtime: Realtime,
     /// Tells the time.
@@ -233,6 +238,7 @@ impl App {
         let stop = hub.stop.clone();
         let looked_after = tokio::spawn(look_after(hub.clone()));
         let looked_around = tokio::spawn(nodes::look_after(hub.clone()));
+        let told = hub.bus.clone().map(|bus| tokio::spawn(bus.run(hub.units.clone())));
         let maintained = tokio::spawn(maintenance::look_after(hub.clone()));
         let taken_up = tokio::spawn(follow_up::take_up(hub.clone()));
         let ruled = tokio::spawn(rule_changes::look_after(hub.clone()));
@@ -267,6 +273,7 @@ impl App {
         reported.abort();
         hub.payments.iter().for_each(Payments::stop);
         finish(&hub, end_by).await;
+        told.iter().for_each(JoinHandle::abort);
         tracing::info!("the hub has stopped");
     }
 }
@@ -313,11 +320,13 @@ async fn start_hub(
     let nodes = Arc::new(Nodes::new(listens_on, settings.node_url.clone())?);
     let seen = nodes.look_around(&store, &mut nodes::Hearing::default()).await;
     let seen = seen.context("it cannot be said that this node is here")?;
+    let bus = bus_of(settings, &store, &nodes)?;
     let peers = Arc::clone(&nodes);
     let placed = UnitsSettings {
         node: Some(nodes.me().id),
         nodes: seen.nodes,
         peers: Some(peers),
+        bus: bus.clone().map(|bus| bus as Arc<dyn Bus>),
         ..UnitsSettings::default()
     };
     let units = Units::start(store.clone(), Arc::clone(&clock), channels.clone(), placed);
@@ -348,6 +357,7 @@ async fn start_hub(
         store,
         units,
         nodes,
+        bus,
         realtime,
         clock,
         verifier,
@@ -359,6 +369,22 @@ async fn start_hub(
         payments,
         demo,
     })))
+}
+
+/// The bus, where the settings name one and there may be others to be told.
+fn bus_of(
+    settings: &Settings,
+    store: &Store,
+    nodes: &Nodes,
+) -> anyhow::Result<Option<Arc<RedisBus>>> {
+    let Some(url) = &settings.redis_url else { return Ok(None) };
+    if !store.is_shared() {
+        tracing::warn!("REDIS_URL is not used: one hub alone works on such a database");
+        return Ok(None);
+    }
+    let bus = RedisBus::new(url.expose_secret(), nodes.me().id)
+        .context("Redis cannot be used (REDIS_URL)")?;
+    Ok(Some(Arc::new(bus)))
 }
 
 fn issuer_of(settings: IssuerSettings) -> anyhow::Result<Issuer> {

@@ -17,6 +17,7 @@ use std::{
 use axum::http::HeaderValue;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use hub_billing::BillingSettings;
+use hub_store::redis::Redis;
 use ipnet::IpNet;
 use jsonwebtoken::Algorithm;
 use secrecy::SecretString;
@@ -96,6 +97,8 @@ pub struct Settings {
     pub database_url: Option<SecretString>,
     /// Its other address, by a pooler of transactions.
     pub database_pooled_url: Option<SecretString>,
+    /// Redis, by which hubs on one database tell each other.
+    pub redis_url: Option<SecretString>,
     /// The hub's own files.
     pub data_dir: PathBuf,
     /// Whether the data folder was named.
@@ -206,6 +209,7 @@ impl SettingArgs {
             heartbeat_url: self.heartbeat_url()?,
             database_url: self.database_url()?,
             database_pooled_url: self.database_pooled_url()?,
+            redis_url: self.redis_url()?,
             data_dir: PathBuf::from(self.text("data-dir")),
             data_dir_is_said: self.0.contains_key("data-dir"),
             database_connections: self.number("database-connections", 1, 500)?,
@@ -296,6 +300,18 @@ impl SettingArgs {
             let expected = "an address that begins with postgres://, as --database-url has to then";
             Err(self.wrong("database-pooled-url", expected))
         }
+    }
+
+    fn redis_url(&self) -> Result<Option<SecretString>, ConfigError> {
+        let url = self.text("redis-url").trim();
+        if url.is_empty() {
+            return Ok(None);
+        }
+        if Redis::is_address(url) {
+            return Ok(Some(url.to_owned().into()));
+        }
+        let expected = "an address such as redis://host:6379, rediss://user:password@host:6379, redis-sentinel://host:26379?sentinelServiceName=hub or redis-cluster://host:6379?node=other:6379";
+        Err(self.wrong("redis-url", expected))
     }
 
     fn board_listen(&self) -> Result<Option<SocketAddr>, ConfigError> {

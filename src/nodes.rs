@@ -220,6 +220,7 @@ pub(crate) async fn look_after(hub: Hub) {
         match hub.nodes.look_around(&hub.store, &mut hearing).await {
             Ok(Seen { nodes, claims }) => {
                 gauge(nodes.len());
+                hub.bus.iter().for_each(|bus| bus.has_others(nodes.len() > 1));
                 hub.units.taken_over(&claims).await;
                 hub.units.meet(nodes).await;
             }

@@ -11,7 +11,7 @@ use std::{
     fmt,
     hash::{BuildHasher as _, RandomState},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -20,7 +20,10 @@ use bytes::Bytes;
 use hub_domain::{OrgId, SiteId, UnitId};
 use hub_store::records::{AlertRecord, Site};
 
-use crate::{ShownUnit, UnitUpdate};
+use crate::{
+    ShownUnit, UnitUpdate,
+    bus::{Bus, Told},
+};
 
 mod counts;
 mod name;
@@ -42,6 +45,7 @@ pub use subscription::{History, Snapshot, Start, SubscribeError, Subscription};
 
 use counts::Counts;
 use organization::Organization;
+pub(crate) use site::Heard;
 use site::SiteChannels;
 use stream::{Stream, Telling};
 use subscription::begin;
@@ -86,6 +90,8 @@ struct Inner {
     organizations: RwLock<HashMap<OrgId, Arc<Mutex<Organization>>>>,
     /// Organizations with summaries to publish.
     changed: Mutex<Vec<Arc<Mutex<Organization>>>>,
+    /// By which other nodes are told.
+    bus: OnceLock<Arc<dyn Bus>>,
     seed: u64,
     epochs: AtomicU64,
     subscribers: AtomicU64,
@@ -110,6 +116,7 @@ impl Channels {
             units: RwLock::default(),
             organizations: RwLock::default(),
             changed: Mutex::default(),
+            bus: OnceLock::new(),
             seed: RandomState::new().hash_one("epoch"), // no two starts of a process share an epoch
             epochs: AtomicU64::new(0),
             subscribers: AtomicU64::new(1),
@@ -129,9 +136,21 @@ impl Channels {
         self.0.counts.stats()
     }
 
+    /// Tells other nodes from now on what is published here.
+    pub(crate) fn tell_by(&self, bus: Arc<dyn Bus>) {
+        self.0.bus.set(bus).ok(); // there is one tree a process
+    }
+
+    fn tell(&self, told: impl FnOnce() -> Told) {
+        if let Some(bus) = self.0.bus.get() {
+            bus.tell(told());
+        }
+    }
+
     /// Publishes a unit's update. Never waits. An update of a site that is not live is nobody's: who makes the
     /// site live loads what was committed.
     pub fn publish(&self, update: UnitUpdate) {
+        self.tell(|| Told::Unit(Box::new(update.clone())));
         let Some(site) = self.site(update.shown.site) else {
             tracing::debug!(site.id = %update.shown.site, "update of a site that is not live");
             return;
@@ -182,6 +201,7 @@ impl Channels {
 
     /// Drops a unit that was deleted: its subscribers are told and sent away, its site's and organization's go on.
     pub fn remove_unit(&self, site: SiteId, unit: UnitId) {
+        self.tell(|| Told::Look(site));
         written(&self.0.units).remove(&unit);
         let Some(site) = self.site(site) else { return };
         let mut site = locked(&site);
@@ -192,6 +212,7 @@ impl Channels {
 
     /// Shows a site as it was edited, if it is live. An older edition than the one that is shown changes nothing.
     pub fn show_site(&self, edited: &Site) {
+        self.tell(|| Told::Look(edited.id));
         let Some(site) = self.site(edited.id) else { return };
         let mut site = locked(&site);
         if site.edit(edited) {
@@ -202,6 +223,7 @@ impl Channels {
     /// Ends the channel of a site that was deleted, and tells its organization.
     pub fn remove_site(&self, site: SiteId) {
         let Some(channels) = written(&self.0.sites).remove(&site) else { return };
+        self.tell(|| Told::Look(site));
         written(&self.0.units).retain(|_, of| *of != site);
         locked(&channels).end(self.fresh_epoch(), &self.telling());
     }
@@ -218,6 +240,17 @@ impl Channels {
         if channels.follow(site, units, alerts, fresh, &self.telling()) {
             self.note_changed(channels.organization());
         }
+    }
+
+    /// Shows what the node that looks after a site tells of a unit, if it is newer than what is shown.
+    pub(crate) fn hear(&self, update: UnitUpdate) -> Heard {
+        let Some(site) = self.site(update.shown.site) else { return Heard::Known };
+        let mut site = locked(&site);
+        let heard = site.hear(update, &self.telling());
+        if heard == Heard::New(true) {
+            self.note_changed(site.organization());
+        }
+        heard
     }
 
     /// Whether anybody hears a site, one of its units or its organization.

@@ -4,6 +4,7 @@
 //! when its memory may be untrue. Callers go through [`Units`] and [`Channels`] and keep no actor of their own.
 
 pub mod answer;
+pub mod bus;
 pub mod channel;
 mod directory;
 pub mod peers;
@@ -15,7 +16,8 @@ mod unit;
 pub mod units;
 
 pub use answer::{AlertAskError, AskError, ReadingFate, UnitAnswer, UnitBatch, UnitSnapshot};
+pub use bus::{Bus, Told};
 pub use channel::Channels;
 pub use peers::Peers;
-pub use shown::{ShownUnit, UnitUpdate};
+pub use shown::{Progress, ShownUnit, UnitUpdate};
 pub use units::{Units, UnitsSettings, UnitsStats};

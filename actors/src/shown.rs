@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hub_domain::{
     AlertEvent, AlertEventKind, MilliCelsius, OrgId, SiteId, Timestamp, Unit, UnitId, UnitView,
+    Version,
 };
 use hub_store::records::AlertRecord;
 
@@ -28,6 +29,20 @@ pub struct ShownUnit {
     pub confirm_at: Option<Timestamp>,
     /// Rises with each update of the unit, so that an overtaken one can be told.
     pub seq: u64,
+    /// How far its commits have come.
+    pub progress: Progress,
+}
+
+/// How far the commits of a unit have come. Nodes that never spoke to each other compare what they have of it by this: it
+/// follows from what is stored, and later is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Progress {
+    /// Its transitions.
+    pub version: Version,
+    /// Its readings since the last of them.
+    pub readings: u32,
+    /// The edition of its record.
+    pub edition: i64,
 }
 
 /// What a unit tells its channels after a commit.
@@ -42,7 +57,7 @@ pub struct UnitUpdate {
 impl ShownUnit {
     /// What is shown of `unit`, its regions being those of its live state.
     #[must_use]
-    pub fn of(record: &UnitPlace, unit: &Unit, seq: u64) -> Self {
+    pub fn of(record: &UnitPlace, unit: &Unit, seq: u64, progress: Progress) -> Self {
         Self {
             org: record.org,
             site: record.site,
@@ -53,13 +68,14 @@ impl ShownUnit {
             low_limit: unit.rule.low_limit,
             confirm_at: unit.state.confirm_at(&unit.rule),
             seq,
+            progress,
         }
     }
 
     /// Whether the same is shown, though perhaps told anew.
     #[must_use]
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
-        Self { seq: other.seq, ..self.clone() } == *other
+        Self { seq: other.seq, progress: other.progress, ..self.clone() } == *other
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     Channels,
     answer::{AskError, UnitAnswer, UnitBatch, UnitSnapshot},
+    bus::Bus,
     directory::{Directory, Entry, Place},
     peers::Peers,
     root::{RootActor, RootMessage},
@@ -67,6 +68,8 @@ pub struct UnitsSettings {
     pub nodes: Vec<NodeId>,
     /// How the others are asked; without it, whatever is asked is answered here.
     pub peers: Option<Arc<dyn Peers>>,
+    /// How they are told, and tell; without it, what is theirs is looked up in the store alone.
+    pub bus: Option<Arc<dyn Bus>>,
 }
 
 impl Default for UnitsSettings {
@@ -79,6 +82,7 @@ impl Default for UnitsSettings {
             node: None,
             nodes: Vec::new(),
             peers: None,
+            bus: None,
         }
     }
 }
@@ -134,6 +138,9 @@ impl Units {
         channels: Channels,
         settings: UnitsSettings,
     ) -> Result<Self, ractor::SpawnErr> {
+        if let Some(bus) = &settings.bus {
+            channels.tell_by(Arc::clone(bus));
+        }
         let directory = Arc::new(Directory::default());
         let timers = Timers::start(Arc::clone(&directory), Arc::clone(&clock));
         let tools = Arc::new(UnitTools {
@@ -153,7 +160,7 @@ impl Units {
             directory,
             root,
             neighbours,
-            followed: Followed::default(),
+            followed: Followed::new(settings.bus.clone()),
             settings,
             in_flight: AtomicUsize::new(0),
             is_warm: AtomicBool::new(false),

@@ -38,6 +38,12 @@ impl Mode {
         }
     }
 
+    /// The name as this program has it, if it is one.
+    #[must_use]
+    pub fn known_name(name: &str) -> Option<&'static str> {
+        ["normal", "maintenance", "defrosting", "commissioning"].into_iter().find(|it| *it == name)
+    }
+
     /// When it ends by itself.
     #[must_use]
     pub const fn until(&self) -> Option<Timestamp> {

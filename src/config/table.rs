@@ -52,6 +52,13 @@ pub const SETTINGS: &[Setting] = &[
         help: "Another address of the same PostgreSQL, by way of a pooler of transactions, for what is asked of one organization (see docs/SETTINGS.md); without it that goes to the database-url, too",
         is_secret: true,
     },
+    Setting {
+        name: "redis-url",
+        env: "REDIS_URL",
+        default: "",
+        help: "Redis by which hubs on one PostgreSQL show each other's changes at once, such as redis://host:6379 (see docs/SETTINGS.md); without it they do so within a second",
+        is_secret: true,
+    },
     setting(
         "board-listen",
         "HUB_BOARD_LISTEN",

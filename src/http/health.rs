@@ -1,6 +1,6 @@
 //! For operators: is it there, can it work, how is it doing.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -11,6 +11,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use hub_actors::Bus as _;
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -20,7 +21,7 @@ use super::{
     answers::{InternalErrors, OpenErrors, PROBLEM_TYPE},
     schemas,
 };
-use crate::app::Hub;
+use crate::{app::Hub, bus::RedisBus};
 
 /// A commit that has waited longer than this means that the writer is stuck.
 const STALLED: Duration = Duration::from_secs(5);
@@ -38,6 +39,9 @@ pub struct LiveOut {
 pub struct ReadyOut {
     status: &'static str,
     store: &'static str,
+    /// Where there is a Redis: whether other hubs are heard by it. Without it dashboards of their sites are half a second late.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<&'static str>,
 }
 
 /// A problem like any other, but for `status`, which says in a word what probes look for.
@@ -99,7 +103,11 @@ pub async fn ready(State(hub): State<Hub>) -> Response {
     };
     let reason = if hub.is_stopping() { Some("the hub is stopping") } else { reason };
     match reason {
-        None => Json(ReadyOut { status: "ok", store: hub.store.backend_name() }).into_response(),
+        None => {
+            let said = |bus: &Arc<RedisBus>| if bus.is_heard() { "ok" } else { "away" };
+            let (store, redis) = (hub.store.backend_name(), hub.bus.as_ref().map(said));
+            Json(ReadyOut { status: "ok", store, redis }).into_response()
+        }
         Some(reason) => unready(reason),
     }
 }
@@ -137,6 +145,9 @@ pub async fn metrics(State(hub): State<Hub>) -> Response {
     gauge("hub_quarantined_units", stats.quarantined);
     gauge("hub_readings_in_flight", stats.in_flight);
     gauge("hub_open_sockets", hub.realtime.sessions().open());
+    if let Some(bus) = &hub.bus {
+        gauge("hub_bus_heard", usize::from(bus.is_heard()));
+    }
     let stalled = hub.store.writer_stalled_for().unwrap_or_default();
     metrics::gauge!("hub_writer_stalled_seconds").set(stalled.as_secs_f64());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], hub.metrics.render()).into_response()

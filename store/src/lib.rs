@@ -12,6 +12,7 @@ pub mod export;
 pub mod notify;
 pub mod queue;
 pub mod records;
+pub mod redis;
 
 mod account_links;
 mod alerts;

@@ -33,6 +33,7 @@ pub struct HubBuilder {
     data: Option<PathBuf>,
     settings: Vec<(OsString, OsString)>,
     arguments: Vec<OsString>,
+    port: u16,
 }
 
 /// A running hub. It ends with this value, and with the test process in any case.
@@ -98,6 +99,13 @@ impl HubBuilder {
         self
     }
 
+    /// The loopback port to listen on; without one it takes a free one.
+    #[must_use]
+    pub const fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// Starts the hub on a free loopback port and waits until it is ready.
     ///
     /// # Errors
@@ -105,7 +113,7 @@ impl HubBuilder {
     pub async fn start(self) -> anyhow::Result<HubProcess> {
         let folder = tempfile::Builder::new().prefix("hub-process-").tempdir()?;
         let mut hub = HubProcess { builder: self, folder, running: None, port: 0 };
-        hub.start_on(0).await?;
+        hub.start_on(hub.builder.port).await?;
         Ok(hub)
     }
 }
@@ -121,6 +129,7 @@ impl HubProcess {
             data: None,
             settings: Vec::new(),
             arguments: Vec::new(),
+            port: 0,
         }
     }
 
@@ -330,7 +339,10 @@ impl HubProcess {
         for name in std::env::vars_os().map(|(name, _)| name).filter(ours) {
             command.env_remove(name); // a developer's own settings are none of a test's
         }
-        command.env_remove("DATABASE_URL").env_remove("DATABASE_POOLED_URL");
+        command
+            .env_remove("DATABASE_URL")
+            .env_remove("DATABASE_POOLED_URL")
+            .env_remove("REDIS_URL");
         command.env("HUB_DATA_DIR", self.data()).stdin(Stdio::null());
         // tests ask more than people do; those of the rates themselves say their own
         command.env("HUB_CALLER_REQUESTS", "100000").env("HUB_ORGANIZATION_REQUESTS", "100000");

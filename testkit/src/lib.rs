@@ -17,6 +17,7 @@ pub mod pooler;
 pub mod ports;
 pub mod postgres;
 pub mod python;
+pub mod redis;
 pub mod relay;
 pub mod rows;
 pub mod shared;

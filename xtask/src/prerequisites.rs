@@ -22,6 +22,8 @@ pub(crate) enum Need {
     Postgres,
     /// A pooler before PostgreSQL.
     PgBouncer,
+    /// What hubs tell each other by.
+    Redis,
     /// Node.js and npm, to build and test the board.
     Node,
     /// A browser to look at the board with.
@@ -37,6 +39,7 @@ impl Need {
         match self {
             Self::Postgres => &["postgresql"],
             Self::PgBouncer => &["pgbouncer"],
+            Self::Redis => &["redis-server"],
             Self::Node => &["nodejs", "npm"],
             Self::Chromium => &["chromium"],
             Self::Python => &["python3", "python3-venv"],
@@ -48,6 +51,7 @@ impl Need {
         match self {
             Self::Postgres => has_postgres(),
             Self::PgBouncer => has_pgbouncer(),
+            Self::Redis => on_path("redis-server").is_some(),
             Self::Node => on_path("node").is_some() && on_path("npm").is_some(),
             Self::Chromium => chromium().is_some(),
             Self::Python => {
@@ -171,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_need_names_its_packages() {
-        let servers = [Need::Postgres, Need::PgBouncer];
+        let servers = [Need::Postgres, Need::PgBouncer, Need::Redis];
         let programs = [Need::Node, Need::Chromium, Need::Python, Need::Curl];
         for need in servers.into_iter().chain(programs) {
             assert!(!need.packages().is_empty(), "{need:?}");

@@ -122,7 +122,14 @@ impl Step {
         match self {
             Self::Prerequisites | Self::Tidy | Self::Format => &[],
             Self::Board | Self::Clippy | Self::Docs => &[Need::Node],
-            Self::Tests => &[Need::Node, Need::Postgres, Need::PgBouncer, Need::Python, Need::Curl],
+            Self::Tests => &[
+                Need::Node,
+                Need::Postgres,
+                Need::PgBouncer,
+                Need::Redis,
+                Need::Python,
+                Need::Curl,
+            ],
             Self::Conformance | Self::Sdk => &[Need::Node, Need::Python],
             Self::Browser => &[Need::Node, Need::Chromium],
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hub_domain::{AlertId, AlertStatus, OrgId, UnitId};
+use hub_domain::{AlertEventKind, AlertId, AlertStatus, OrgId, UnitId};
 use hub_store::records::{AlertRecord, Site};
 
 use super::{
@@ -50,6 +50,8 @@ pub(crate) struct SiteChannels {
     alerts: BTreeMap<AlertId, Arc<AlertRecord>>,
     counts: StatusCounts,
     organization: Arc<Mutex<Organization>>,
+    /// Where another node looks after the site: when it last told of a unit, in Unix nanoseconds.
+    told_at: HashMap<UnitId, i64>,
     pub(crate) stream: Stream,
 }
 
@@ -63,6 +65,21 @@ struct Slot {
 /// Whether an organization has something to publish with the next tick that it had not before.
 pub(crate) type HasNewSummary = bool;
 
+/// So old is what was told when what is stored is believed more, in nanoseconds: 5 s. It is never older, unless the database
+/// went back.
+const BELIEVED_NANOS: i64 = 5_000_000_000;
+
+/// What came of what another node told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It was published.
+    New(HasNewSummary),
+    /// As much or more is shown.
+    Known,
+    /// Something before it was not heard. It is not shown, as what is stored has to be looked at first.
+    Missed,
+}
+
 impl SiteChannels {
     pub(crate) fn new(site: Site, organization: Arc<Mutex<Organization>>, epoch: Epoch) -> Self {
         let stream = Stream::new(ChannelName::Site(site.id), epoch);
@@ -73,6 +90,7 @@ impl SiteChannels {
             alerts: BTreeMap::new(),
             counts: StatusCounts::default(),
             organization,
+            told_at: HashMap::new(),
             stream,
         }
     }
@@ -95,6 +113,7 @@ impl SiteChannels {
         counts: &Counts,
     ) {
         let is_told = self.shows(&units, &alerts);
+        self.told_at.clear();
         self.name = Arc::from(site.name.as_str());
         self.site = Arc::new(site);
         if !is_told {
@@ -117,9 +136,12 @@ impl SiteChannels {
         fresh: (Epoch, Epoch),
         telling: &Telling<'_>,
     ) -> HasNewSummary {
+        self.told_at.retain(|_, at| telling.at_nanos.saturating_sub(*at) < BELIEVED_NANOS);
+        let (units, alerts) = self.with_what_was_told(units, alerts);
         let known = |alert: &AlertRecord| self.alerts.get(&alert.id).map(|it| **it == *alert);
         if alerts.len() != self.alerts.len() || !alerts.iter().all(|it| known(it) == Some(true)) {
-            self.adopt(site, units, alerts, fresh, telling.counts);
+            let units = units.into_iter().map(|shown| self.in_turn(shown, Vec::new()).shown);
+            self.adopt(site, units.collect(), alerts, fresh, telling.counts);
             return true;
         }
         let mut has_new = self.edit(&site);
@@ -132,10 +154,72 @@ impl SiteChannels {
         for shown in units {
             let before = self.units.get(&shown.unit).map(|slot| &slot.shown);
             if before.is_none_or(|before| !before.is_alike(&shown)) {
-                has_new |= self.publish(UnitUpdate { shown, alerts: Vec::new() }, telling);
+                has_new |= self.publish(self.in_turn(shown, Vec::new()), telling);
+            } else {
+                let shown = self.in_turn(shown, Vec::new()).shown;
+                self.put(shown);
             }
         }
         has_new
+    }
+
+    /// What was looked up, with what was told since instead of what is older: it came while it was looked.
+    fn with_what_was_told(
+        &self,
+        units: Vec<ShownUnit>,
+        mut alerts: Vec<AlertRecord>,
+    ) -> (Vec<ShownUnit>, Vec<AlertRecord>) {
+        let overtaken = |shown: &ShownUnit| {
+            let told =
+                self.units.get(&shown.unit).filter(|_| self.told_at.contains_key(&shown.unit));
+            told.map(|slot| &slot.shown).filter(|told| told.progress > shown.progress)
+        };
+        let told: HashMap<UnitId, ShownUnit> =
+            units.iter().filter_map(overtaken).map(|it| (it.unit, (**it).clone())).collect();
+        alerts.retain(|alert| !told.contains_key(&alert.unit));
+        let of_told = self.alerts.values().filter(|alert| told.contains_key(&alert.unit));
+        alerts.extend(of_told.map(|alert| (**alert).clone()));
+        let newest = |shown: ShownUnit| told.get(&shown.unit).cloned().unwrap_or(shown);
+        (units.into_iter().map(newest).collect(), alerts)
+    }
+
+    /// An update with a number that follows the one before, whoever gave that.
+    fn in_turn(
+        &self,
+        mut shown: ShownUnit,
+        alerts: Vec<(AlertEventKind, AlertRecord)>,
+    ) -> UnitUpdate {
+        if let Some(before) = self.units.get(&shown.unit) {
+            shown.seq = shown.seq.max(before.shown.seq + 1);
+        }
+        UnitUpdate { shown, alerts }
+    }
+
+    /// Shows what the node that looks after the site tells of a unit.
+    pub(crate) fn hear(&mut self, update: UnitUpdate, telling: &Telling<'_>) -> Heard {
+        let UnitUpdate { shown, alerts } = update;
+        let Some(before) = self.units.get(&shown.unit) else { return Heard::Missed };
+        let (before, now) = (before.shown.progress, shown.progress);
+        if now < before {
+            return Heard::Known;
+        }
+        if now.version.0 - before.version.0 > 1 {
+            return Heard::Missed; // perhaps of an alert
+        }
+        // a look may have shown the unit, and what happened to its alerts not yet
+        let last: BTreeMap<_, _> = alerts.iter().map(|(_, alert)| (alert.id, alert)).collect();
+        if now == before && last.into_values().all(|alert| self.is_told(alert)) {
+            return Heard::Known;
+        }
+        self.told_at.insert(shown.unit, telling.at_nanos);
+        Heard::New(self.publish(self.in_turn(shown, alerts), telling))
+    }
+
+    fn is_told(&self, alert: &AlertRecord) -> bool {
+        match self.alerts.get(&alert.id) {
+            Some(told) => **told == *alert,
+            None => alert.status == AlertStatus::Resolved,
+        }
     }
 
     /// Whether anybody hears the site, one of its units or its organization.

@@ -107,6 +107,7 @@ fn shown_as(number: u128, seq: u64, status: Status) -> ShownUnit {
         low_limit,
         confirm_at,
         seq,
+        progress: crate::Progress::default(),
     }
 }
 
@@ -450,3 +451,4 @@ fn what_is_not_live_says_so() {
 }
 
 mod edits;
+mod followers;

@@ -10,7 +10,7 @@ use hub_store::{By, Said, TransitionCommit, UnitCommit, records::LoadedUnit};
 
 use crate::{
     answer::UnitSnapshot,
-    shown::{ShownUnit, UnitPlace},
+    shown::{Progress, ShownUnit, UnitPlace},
 };
 
 /// What a unit starts with.
@@ -84,7 +84,9 @@ impl LiveUnit {
 
     /// What is shown of it.
     pub(crate) fn shown(&self) -> ShownUnit {
-        ShownUnit::of(&self.place, &self.unit, self.seq)
+        let progress =
+            Progress { version: self.version, readings: self.since, edition: self.edition };
+        ShownUnit::of(&self.place, &self.unit, self.seq, progress)
     }
 
     pub(super) fn wake_at(&self) -> Option<Timestamp> {

@@ -167,6 +167,7 @@ pub(super) fn shown(number: u128, seq: u64) -> ShownUnit {
         low_limit: Some(MilliCelsius(2_000)),
         confirm_at: None,
         seq,
+        progress: hub_actors::Progress::default(),
     }
 }
 

@@ -14,6 +14,7 @@ mod live;
 mod loads;
 mod nodes;
 mod radio;
+mod redis;
 mod requests;
 mod rules;
 mod sensors;
