@@ -87,6 +87,13 @@ impl Api {
         self
     }
 
+    /// The same client at another hub.
+    #[must_use]
+    pub fn at(mut self, base: impl Into<String>) -> Self {
+        self.base = base.into();
+        self
+    }
+
     /// The same client without any credentials.
     #[must_use]
     pub fn anonymous(mut self) -> Self {

@@ -111,14 +111,14 @@ impl Pair {
     }
 }
 
-async fn metric(node: &HubProcess, name: &str) -> usize {
+pub(crate) async fn metric(node: &HubProcess, name: &str) -> usize {
     let shown = node.api().get("/metrics").await.body;
     let shown = shown.as_str().expect("a text");
     let line = shown.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.map_or(0, |value| value.parse().expect("a count"))
 }
 
-async fn live_sites(node: &HubProcess) -> usize {
+pub(crate) async fn live_sites(node: &HubProcess) -> usize {
     metric(node, "hub_live_sites").await
 }
 

@@ -36,6 +36,15 @@ pub(crate) enum Size {
 }
 
 impl Size {
+    /// The one that is asked for.
+    pub(crate) fn asked() -> Self {
+        if std::env::var("HUB_TRIAL").is_ok_and(|it| it == "night") {
+            Self::Night
+        } else {
+            Self::Push
+        }
+    }
+
     /// The number of this size.
     pub(crate) const fn of<T: Copy>(self, push: T, night: T) -> T {
         match self {
@@ -111,11 +120,7 @@ impl Ended {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_is_left_untold_and_nobody_is_told_twice_without_a_mark() {
-    let size = if std::env::var("HUB_TRIAL").is_ok_and(|it| it == "night") {
-        Size::Night
-    } else {
-        Size::Push
-    };
+    let size = Size::asked();
     let named = std::env::var("HUB_TRIALS").unwrap_or_default();
     let is_named = |trial: &&Trial| {
         named.is_empty() || named.split(',').any(|name| trial.name.starts_with(name))

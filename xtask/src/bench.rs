@@ -7,7 +7,7 @@ use crate::{run, web, workspace};
 
 /// Builds the hub and its load generator for release, and measures.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    prerequisites::ensure(&[Need::Postgres])?;
+    prerequisites::ensure(&[Need::Postgres, Need::Redis])?;
     web::build()?;
     run::check(&mut run::cargo([
         "build",

@@ -46,7 +46,8 @@ const QUIET_RULE: &[(RuleField, i64)] =
 pub(crate) struct Run {
     seed: u64,
     draw: Xoshiro256PlusPlus,
-    story: Story,
+    pub(crate) story: Story,
+    pub(crate) sites: Vec<String>,
     busy: Vec<String>,
     quiet: Vec<String>,
     stop: watch::Sender<bool>,
@@ -58,11 +59,22 @@ pub(crate) struct Run {
 impl Run {
     /// Starts a hub with two sites, its senders and two subscribers of each site.
     pub(crate) async fn begin(backend: Backend) -> Self {
+        let mut run = Self::prepare(Story::begin(backend).await, 2).await;
+        let heard_at = run.story.hub.socket_url();
+        run.start(&heard_at);
+        run
+    }
+
+    /// Makes so many sites, and their units, at a hub that runs.
+    pub(crate) async fn prepare(story: Story, sites: usize) -> Self {
         let seed = std::env::var("HUB_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(rand::random);
-        eprintln!("{backend:?}: HUB_TEST_SEED={seed}");
-        let story = Story::begin(backend).await;
-        let sites = [story.site.clone(), story.api.create_site("Cellar").await];
+        eprintln!("HUB_TEST_SEED={seed}");
+        let mut all = vec![story.site.clone()];
+        for number in 1..sites {
+            all.push(story.api.create_site(&format!("Cellar {number}")).await);
+        }
+        let sites = all;
         set_rule(&story, json!({ "scope": "organization" }), BUSY_RULE).await;
         let busy = units(&story, &sites, "Busy", BUSY).await;
         let quiet = units(&story, &sites, "Quiet", QUIET).await;
@@ -71,18 +83,17 @@ impl Run {
         }
         let draw = Xoshiro256PlusPlus::seed_from_u64(seed);
         let (stop, _) = watch::channel(false);
-        let watchers = sites.iter().flat_map(|site| [site, site]).enumerate();
-        let url = story.hub.socket_url();
-        let watchers = watchers
-            .map(|(i, site)| Watcher::start(&url, &story.token, site, seed.wrapping_add(i as u64)))
-            .collect();
-        let (senders, begun) = (Vec::new(), Instant::now());
-        let mut run = Self { seed, draw, story, busy, quiet, stop, senders, begun, watchers };
-        run.start_senders();
-        run
+        let (senders, watchers, begun) = (Vec::new(), Vec::new(), Instant::now());
+        Self { seed, draw, story, sites, busy, quiet, stop, senders, begun, watchers }
     }
 
-    fn start_senders(&mut self) {
+    /// Starts its senders, and two subscribers of each site.
+    pub(crate) fn start(&mut self, heard_at: &str) {
+        for (number, site) in self.sites.iter().flat_map(|site| [site, site]).enumerate() {
+            let seed = self.seed.wrapping_add(number as u64);
+            self.watchers.push(Watcher::start(heard_at, &self.story.token, site, seed));
+        }
+        self.begun = Instant::now();
         let first = now();
         for lane in 0..LANES {
             let units = self.busy.iter().enumerate().filter(|(unit, _)| unit % LANES == lane);
@@ -170,6 +181,22 @@ impl Found {
     }
 }
 
+/// How much has to have happened, so that a run is a trial.
+#[derive(Clone, Copy)]
+pub(crate) struct Least {
+    pub(crate) alerts: usize,
+    /// Those of each subscriber.
+    pub(crate) snapshots: usize,
+}
+
+impl Least {
+    /// Half a minute in which subscribers may have lost nothing.
+    pub(crate) const SHORT: Self = Self { alerts: BUSY, snapshots: 1 };
+
+    /// A minute in which they lose their place.
+    pub(crate) const LONG: Self = Self { alerts: 2 * BUSY, snapshots: 2 };
+}
+
 /// All that is known after a run.
 pub(crate) struct Outcome {
     ledger: Ledger,
@@ -180,16 +207,18 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// What is wrong, if anything: checks 1 (readings), 2 (alerts) and 4 (subscribers).
-    pub(crate) fn complaints(&self) -> Vec<String> {
+    /// What is wrong, if anything: checks 1 (readings), 2 (alerts) and 4 (subscribers); or that it was no trial.
+    pub(crate) fn complaints(&self, least: Least) -> Vec<String> {
         let quiet_rule = [BUSY_RULE, QUIET_RULE].concat();
         let mut complaints = self.of_units(&self.busy, BUSY_RULE);
         complaints.extend(self.of_units(&self.quiet, &quiet_rule));
-        complaints.extend(self.watches.iter().flat_map(|watch| watch.complaints(&self.found)));
+        complaints.extend(
+            self.watches.iter().flat_map(|watch| watch.complaints(&self.found, least.snapshots)),
+        );
         let alerts: usize = self.found.values().map(|found| found.alerts.len()).sum();
         let readings: usize = self.found.values().map(|found| found.readings.len()).sum();
         eprintln!("{readings} readings and {alerts} alerts judged");
-        if alerts < 2 * BUSY {
+        if alerts < least.alerts {
             complaints.push(format!("only {alerts} alerts: the script was no trial"));
         }
         complaints
