@@ -10,7 +10,7 @@ use super::wire::find;
 const TAIL: usize = 96;
 
 /// Hears publications, and keeps how long each took to get here.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Delays {
     /// Since the publishing time `t`.
     pub(super) since_published: Histogram<u64>,

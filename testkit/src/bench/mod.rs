@@ -56,11 +56,12 @@ pub struct Options {
 }
 
 /// The measures, in the order in which they are taken.
-pub const MEASURES: [&str; 12] = [
+pub const MEASURES: [&str; 13] = [
     "ingest-postgres",
     "ingest-sqlite",
     "two-nodes",
     "latency",
+    "latency-across",
     "fan-out",
     "burst",
     "cold-start",
@@ -106,6 +107,7 @@ async fn take(measure: &str, options: &Options) -> anyhow::Result<Vec<Figure>> {
         "ingest-sqlite" => ingest::on_sqlite(lab).await,
         "two-nodes" => two_nodes::measure(lab).await,
         "latency" => latency::measure(lab).await,
+        "latency-across" => latency::across(lab).await,
         "fan-out" => fan_out::measure(lab).await,
         "burst" => burst::measure(lab).await,
         "cold-start" => cold_start::measure(lab).await,

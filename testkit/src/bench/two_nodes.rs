@@ -57,7 +57,11 @@ fn handed_on_by(hub: &HubProcess) -> anyhow::Result<usize> {
 }
 
 /// Waits until each unit is live at one of them, and each has some.
-async fn until_shared(fleet: &Fleet, one: &HubProcess, two: &HubProcess) -> anyhow::Result<()> {
+pub(super) async fn until_shared(
+    fleet: &Fleet,
+    one: &HubProcess,
+    two: &HubProcess,
+) -> anyhow::Result<()> {
     let mut wires = [Wire::connect(one.port())?, Wire::connect(two.port())?];
     let begun = Instant::now();
     loop {
