@@ -102,6 +102,45 @@ impl PrivatePostgres {
         Ok(server)
     }
 
+    /// A copy of it that follows, and that each commit of it waits for from now on.
+    ///
+    /// # Errors
+    /// When it cannot be copied, or the copy does not follow.
+    ///
+    /// # Panics
+    /// When a statement fails.
+    pub fn standby(&self) -> anyhow::Result<Self> {
+        let folder =
+            account::folder_of(self.account, &account::temp_root(self.account), "hub-postgres-")?;
+        let (running, templates) = (Mutex::new(None), Mutex::default());
+        let (programs, account) = (self.programs.clone(), self.account);
+        let mut copy =
+            Self { programs, account, port: 0, running, templates, pooler: None, folder };
+        let place = ["--host=127.0.0.1", &format!("--port={}", self.port), "--username", ROLE];
+        let mut backup = copy.command("pg_basebackup");
+        backup.args(place).args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf"]);
+        let output = backup.arg(format!("--pgdata={}", copy.data().display())).output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        copy.write_settings()?;
+        copy.start_on_some_port()?;
+        self.run_sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.run_sql("postgres", "SELECT pg_reload_conf()");
+        let begun = Instant::now();
+        while self.run_sql("postgres", "SELECT sync_state FROM pg_stat_replication") != "sync" {
+            ensure!(begun.elapsed() < READY_WITHIN, "the copy does not follow");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(copy)
+    }
+
+    /// Makes a copy that follows the server itself.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub fn promote(&self) {
+        assert_eq!(self.run_sql("postgres", "SELECT pg_promote(true, 20)"), "t", "it takes over");
+    }
+
     /// The same server, with a pooler of sessions before it where the environment asks for one (`HUB_TEST_POOLER`). A
     /// test that kills or stops its server does without.
     ///
@@ -261,11 +300,16 @@ impl PrivatePostgres {
             .output()
             .context("initdb cannot be run")?;
         ensure!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
-        let sockets = format!("unix_socket_directories = '{}'\n", self.folder.path().display());
-        fs::write(self.folder.path().join("hub.conf"), format!("{SETTINGS}{sockets}"))?;
+        self.write_settings()?;
         let main = data.join("postgresql.conf");
         let text = fs::read_to_string(&main)? + "\ninclude '../hub.conf'\n";
         fs::write(main, text).context("the settings cannot be written")
+    }
+
+    fn write_settings(&self) -> anyhow::Result<()> {
+        let sockets = format!("unix_socket_directories = '{}'\n", self.folder.path().display());
+        let file = self.folder.path().join("hub.conf");
+        fs::write(file, format!("{SETTINGS}{sockets}")).context("the settings cannot be written")
     }
 
     fn start_on_some_port(&mut self) -> anyhow::Result<()> {

@@ -15,6 +15,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub struct Relay {
 
 #[derive(Debug, Default)]
 struct Shared {
+    target: AtomicU16,
     held: Mutex<Held>,
     changed: Condvar,
 }
@@ -64,9 +66,9 @@ impl Relay {
     pub fn to(target: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { target: AtomicU16::new(target), ..Shared::default() });
         let serving = Arc::clone(&shared);
-        let accepting = std::thread::spawn(move || serving.accept(&listener, target));
+        let accepting = std::thread::spawn(move || serving.accept(&listener));
         Self { port, shared, accepting: Some(accepting) }
     }
 
@@ -74,6 +76,11 @@ impl Relay {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Leads to another port of this machine from now on. Lines that are there stay as they are.
+    pub fn aim_at(&self, target: u16) {
+        self.shared.target.store(target, Ordering::SeqCst);
     }
 
     /// Lets everything through, what was kept back first.
@@ -133,11 +140,12 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    fn accept(self: &Arc<Self>, listener: &TcpListener, target: u16) {
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
         for near in listener.incoming() {
             if self.lock().is_closing {
                 return;
             }
+            let target = self.target.load(Ordering::SeqCst);
             let far = TcpStream::connect((Ipv4Addr::LOCALHOST, target));
             let (Ok(near), Ok(far)) = (near, far) else { continue };
             near.set_nodelay(true).ok();

@@ -8,6 +8,7 @@ mod pair;
 mod probe;
 mod rolling;
 mod run;
+mod standby;
 mod watcher;
 
 use run::{Least, Run};

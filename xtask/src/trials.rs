@@ -6,9 +6,10 @@ use crate::prerequisites::{self, Need};
 use crate::{run, web};
 
 /// The trials of what the hub stands on, each with the test that is it.
-const OF_SERVERS: [(&str, &str); 5] = [
+const OF_SERVERS: [(&str, &str); 6] = [
     ("k1", "kill::kills_lose"),
     ("k3", "kill::database"),
+    ("k4", "kill::standby"),
     ("k5", "kill::bus"),
     ("k7", "kill::cut"),
     ("k10", "kill::rolling"),
@@ -20,7 +21,7 @@ const OF_MESSAGES: &str = "trials::nobody_is_left_untold";
 /// Which trials to do.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Does these alone: n1, n2, n3, o1, o2, k2, k9, a3, or one of them on one database such as n1-sqlite; k1, k3, k5, k7, k10
+    /// Does these alone: n1, n2, n3, o1, o2, k2, k9, a3, or one of them on one database such as n1-sqlite; k1, k3, k4, k5, k7, k10
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
 }

@@ -41,13 +41,13 @@ async fn the_database_may_be_killed_and_stopped() {
     for _ in 0..size.of(2, 10) {
         on(&server, PrivatePostgres::kill9).await;
         on(&server, PrivatePostgres::restart).await;
-        slowest = slowest.max(until_ready(&run, &probe).await);
+        slowest = slowest.max(until_ready(&run, &probe, READY_AGAIN).await);
         sleep(Duration::from_secs(2)).await;
     }
     on(&server, PrivatePostgres::stop).await;
     sleep(Duration::from_secs(size.of(5, 60))).await;
     on(&server, PrivatePostgres::restart).await;
-    slowest = slowest.max(until_ready(&run, &probe).await);
+    slowest = slowest.max(until_ready(&run, &probe, READY_AGAIN).await);
     eprintln!("ready again within {slowest:?} each time");
 
     let answers = probe.answers();
@@ -71,18 +71,18 @@ async fn the_database_may_be_killed_and_stopped() {
     assert!(format!("{refused:#}").contains("synchronous_commit"), "{refused:#}");
 }
 
-async fn on(server: &Arc<PrivatePostgres>, act: fn(&PrivatePostgres)) {
+pub(crate) async fn on(server: &Arc<PrivatePostgres>, act: fn(&PrivatePostgres)) {
     let server = Arc::clone(server);
     spawn_blocking(move || act(&server)).await.expect("it is done");
 }
 
 /// Waits until the hub says that it is ready and readings are shown; gives how long that took.
-async fn until_ready(run: &Run, probe: &Probe) -> Duration {
+pub(crate) async fn until_ready(run: &Run, probe: &Probe, within: Duration) -> Duration {
     let begun = Instant::now();
-    wait::until("the hub to be ready", READY_AGAIN, async || {
+    wait::until("the hub to be ready", within, async || {
         run.story.api.is_ready().await.then_some(())
     })
     .await;
-    probe.until_shown(READY_AGAIN).await;
+    probe.until_shown(within).await;
     begun.elapsed()
 }
