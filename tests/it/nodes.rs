@@ -36,6 +36,7 @@ const CONFIRM_SECS: i64 = 3;
 struct Pair {
     first: HubProcess,
     second: HubProcess,
+    database: String,
     owner: Bootstrap,
     sites: Vec<String>,
     units: Vec<String>,
@@ -60,7 +61,7 @@ impl Pair {
             units.push(unit);
         }
         let second = node().start().await.expect("the second node starts");
-        let pair = Self { first, second, owner, sites, units };
+        let pair = Self { first, second, database: url, owner, sites, units };
         pair.until_shared().await;
         pair
     }
@@ -144,6 +145,29 @@ async fn each_node_has_its_share_and_readings_find_their_way() {
         let answer = pair.first.api().send(asked).await.expect("the hub answers");
         assert_eq!((answer.status.as_u16(), answer.code()), (404, "not_found"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_node_has_its_share_and_two_take_over_from_one() {
+    let mut pair = Pair::begin().await;
+    let third = HubProcess::builder(env!("CARGO_BIN_EXE_hub")).database_url(&pair.database);
+    let third = third.start().await.expect("the third node starts");
+    let until_shared = async |nodes: &[&HubProcess]| {
+        wait::until("each node to have its share", SETTLED_WITHIN, async || {
+            let live = join_all(nodes.iter().map(|node| live_sites(node))).await;
+            (live.iter().sum::<usize>() == SITES && !live.contains(&0)).then_some(())
+        })
+        .await;
+    };
+    until_shared(&[&pair.first, &pair.second, &third]).await;
+    let at = ago(0);
+    let sent = pair.at(&third).ingest(pair.readings(at, 9.0)).await;
+    assert_counts(&sent, SITES as u64, 0, 0);
+    pair.first.kill9();
+    until_shared(&[&pair.second, &third]).await;
+    pair.until_confirmed(&pair.at(&third), at).await;
+    let again = pair.at(&pair.second).ingest(pair.readings(at, 9.0)).await;
+    assert_counts(&again, 0, 0, SITES as u64);
 }
 
 #[tokio::test(flavor = "multi_thread")]
