@@ -26,7 +26,7 @@ async fn the_link_between_nodes_may_be_cut() {
         node.port(ports[number]).env("HUB_NODE_URL", seen_at)
     })
     .await;
-    let (mut slowest, mut answered) = (Duration::ZERO, 0);
+    let (mut slowest, mut answered, mut refused) = (Duration::ZERO, 0, 0);
     for cut in 0..size.of(2, 10) {
         links.iter().for_each(Relay::hang);
         // from 5 s to 60 s
@@ -34,12 +34,16 @@ async fn the_link_between_nodes_may_be_cut() {
         links.iter().for_each(Relay::pass);
         pair.until_right().await;
         for (status, took) in pair.answers() {
-            assert_eq!(status, Some(200));
+            // what the nodes take from each other too often is to be sent again
+            assert!(matches!(status, Some(200 | 503)), "{status:?}");
             (slowest, answered) = (slowest.max(took), answered + 1);
+            refused += usize::from(status == Some(503));
         }
         sleep(Duration::from_secs(1)).await;
     }
-    eprintln!("{answered} answers of the probes, the slowest after {slowest:?}");
+    eprintln!(
+        "{answered} answers of the probes, {refused} of them 503, the slowest after {slowest:?}"
+    );
     assert!(slowest < ANSWERED_WITHIN, "{slowest:?}");
     let complaints = pair.complaints().await;
     assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), shown(&complaints));

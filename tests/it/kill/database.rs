@@ -17,7 +17,7 @@ use crate::{promises::Story, trials::Size};
 
 /// How soon it must be said that the database is away, and how much a test on a crowded machine allows beside that.
 const SAID_WITHIN: Duration = Duration::from_secs(2);
-const NOISE: Duration = Duration::from_millis(500);
+const NOISE: Duration = Duration::from_secs(1);
 
 /// How soon after the database the hub must be ready.
 const READY_AGAIN: Duration = Duration::from_secs(5);

@@ -20,8 +20,8 @@ use crate::{
     promises::Story,
 };
 
-/// So many sites that each node has some: that one has none would be one chance in 128.
-const SITES: usize = 8;
+/// So many sites that each node has some: that one has none would be one chance in 2,048.
+const SITES: usize = 12;
 
 /// How long it may take until the nodes know of each other.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
