@@ -22,7 +22,7 @@ pub(crate) enum Need {
     Postgres,
     /// A pooler before PostgreSQL.
     PgBouncer,
-    /// What hubs tell each other by.
+    /// What hubs tell each other by, how it is told what to do, and what signs for it.
     Redis,
     /// Node.js and npm, to build and test the board.
     Node,
@@ -39,7 +39,7 @@ impl Need {
         match self {
             Self::Postgres => &["postgresql"],
             Self::PgBouncer => &["pgbouncer"],
-            Self::Redis => &["redis-server"],
+            Self::Redis => &["redis-server", "redis-tools", "openssl"],
             Self::Node => &["nodejs", "npm"],
             Self::Chromium => &["chromium"],
             Self::Python => &["python3", "python3-venv"],
@@ -51,7 +51,9 @@ impl Need {
         match self {
             Self::Postgres => has_postgres(),
             Self::PgBouncer => has_pgbouncer(),
-            Self::Redis => on_path("redis-server").is_some(),
+            Self::Redis => {
+                ["redis-server", "redis-cli", "openssl"].iter().all(|it| on_path(it).is_some())
+            }
             Self::Node => on_path("node").is_some() && on_path("npm").is_some(),
             Self::Chromium => chromium().is_some(),
             Self::Python => {
