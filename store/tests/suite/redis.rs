@@ -43,9 +43,11 @@ impl Node {
         .await;
     }
 
-    async fn until_told(&self, channel: &str, words: &[u8]) {
+    /// Says something until the other one hears it: what is said while nobody listens is lost.
+    async fn tell(&self, other: &Self, channel: &str, words: &[u8]) {
         wait::until("the words to be heard", WITHIN, async || {
-            let heard = self.heard.lock().unwrap();
+            self.redis.say(channel, words).await.ok();
+            let heard = other.heard.lock().unwrap();
             heard.iter().any(|(of, said)| of == channel && said == words).then_some(())
         })
         .await;
@@ -66,8 +68,7 @@ async fn hear_each_other(url: &str) -> (Node, Node) {
     for number in 0..20 {
         let channel = format!("hub:1:site:{number}");
         two.redis.listen(channel.clone()).await;
-        one.redis.say(&channel, &[number]).await.unwrap();
-        two.until_told(&channel, &[number]).await;
+        one.tell(&two, &channel, &[number]).await;
     }
     (one, two)
 }
@@ -117,18 +118,12 @@ async fn a_server_that_is_killed_and_one_that_hangs_are_heard_again() {
         one.until(true).await;
         two.until(true).await;
         // what was listened to before is listened to
-        wait::until("the words to be heard", WITHIN, async || {
-            one.redis.say("hub:1:site:3", &[number]).await.ok();
-            let heard = two.heard.lock().unwrap();
-            heard.iter().any(|(_, said)| said == &[number]).then_some(())
-        })
-        .await;
+        one.tell(&two, "hub:1:site:3", &[number]).await;
     }
     two.redis.leave("hub:1:site:3".to_owned());
     tokio::time::sleep(Duration::from_millis(300)).await;
     one.redis.say("hub:1:site:3", &[33]).await.unwrap();
-    one.redis.say("hub:1:site:4", &[34]).await.unwrap();
-    two.until_told("hub:1:site:4", &[34]).await;
+    one.tell(&two, "hub:1:site:4", &[34]).await;
     assert!(!two.heard.lock().unwrap().iter().any(|(_, said)| said == &[33]));
 }
 
@@ -170,8 +165,7 @@ async fn sentinels_name_the_server_that_is_followed() {
         (one.redis.is_heard() && two.redis.is_heard()).then_some(())
     })
     .await;
-    one.redis.say("hub:1:site:3", b"after").await.unwrap();
-    two.until_told("hub:1:site:3", b"after").await;
+    one.tell(&two, "hub:1:site:3", b"after").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
