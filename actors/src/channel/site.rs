@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use hub_domain::{AlertEventKind, AlertId, AlertStatus, OrgId, UnitId};
+use hub_domain::{AlertId, AlertStatus, OrgId, UnitId};
 use hub_store::records::{AlertRecord, Site};
 
 use super::{
@@ -140,7 +140,7 @@ impl SiteChannels {
         let (units, alerts) = self.with_what_was_told(units, alerts);
         let known = |alert: &AlertRecord| self.alerts.get(&alert.id).map(|it| **it == *alert);
         if alerts.len() != self.alerts.len() || !alerts.iter().all(|it| known(it) == Some(true)) {
-            let units = units.into_iter().map(|shown| self.in_turn(shown, Vec::new()).shown);
+            let units = units.into_iter().map(|shown| self.in_turn(shown));
             self.adopt(site, units.collect(), alerts, fresh, telling.counts);
             return true;
         }
@@ -153,10 +153,11 @@ impl SiteChannels {
         }
         for shown in units {
             let before = self.units.get(&shown.unit).map(|slot| &slot.shown);
-            if before.is_none_or(|before| !before.is_alike(&shown)) {
-                has_new |= self.publish(self.in_turn(shown, Vec::new()), telling);
+            let is_new = before.is_none_or(|before| !before.is_alike(&shown));
+            let shown = self.in_turn(shown);
+            if is_new {
+                has_new |= self.publish(UnitUpdate { shown, alerts: Vec::new() }, telling);
             } else {
-                let shown = self.in_turn(shown, Vec::new()).shown;
                 self.put(shown);
             }
         }
@@ -183,16 +184,12 @@ impl SiteChannels {
         (units.into_iter().map(newest).collect(), alerts)
     }
 
-    /// An update with a number that follows the one before, whoever gave that.
-    fn in_turn(
-        &self,
-        mut shown: ShownUnit,
-        alerts: Vec<(AlertEventKind, AlertRecord)>,
-    ) -> UnitUpdate {
+    /// A unit with a number that follows the one before, whoever gave that.
+    fn in_turn(&self, mut shown: ShownUnit) -> ShownUnit {
         if let Some(before) = self.units.get(&shown.unit) {
             shown.seq = shown.seq.max(before.shown.seq + 1);
         }
-        UnitUpdate { shown, alerts }
+        shown
     }
 
     /// Shows what the node that looks after the site tells of a unit.
@@ -212,7 +209,8 @@ impl SiteChannels {
             return Heard::Known;
         }
         self.told_at.insert(shown.unit, telling.at_nanos);
-        Heard::New(self.publish(self.in_turn(shown, alerts), telling))
+        let shown = self.in_turn(shown);
+        Heard::New(self.publish(UnitUpdate { shown, alerts }, telling))
     }
 
     fn is_told(&self, alert: &AlertRecord) -> bool {

@@ -119,11 +119,8 @@ impl Channels {
 
     fn hears(&mut self, channels: Vec<String>) {
         self.heard.extend(channels);
-        let (ready, waiting) =
-            self.waiting.drain(..).partition(|(channel, _)| self.heard.contains(channel));
-        self.waiting = waiting;
-        let ready: Vec<_> = ready;
-        for (_, listens) in ready {
+        for (_, listens) in self.waiting.extract_if(.., |(channel, _)| self.heard.contains(channel))
+        {
             listens.send(()).ok(); // nobody waits
         }
     }
