@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
-    probe::Probe,
+    probe::{PROBE, Probe},
     run::{Least, Run},
     shown,
 };
@@ -30,7 +30,7 @@ async fn the_database_may_be_killed_and_stopped() {
     let url = server.create_database();
     let node = || HubProcess::builder(env!("CARGO_BIN_EXE_hub")).database_url(&url);
     let mut run = Run::prepare(Story::on(node()).await, 2).await;
-    let unit = run.story.api.create_unit(&run.sites[0], "Probe").await;
+    let unit = run.story.api.create_unit(&run.sites[0], PROBE).await;
     run.story.api.set_unit_rule(&unit, json!({ "lowLimit": 0, "highLimit": 5 })).await;
     let socket = run.story.hub.socket_url();
     run.start(&socket);

@@ -12,7 +12,7 @@ use hub_testkit::{
 use serde_json::json;
 
 use super::{
-    probe::{Answer, Probe},
+    probe::{Answer, PROBE, Probe},
     run::{Least, Run},
 };
 use crate::{
@@ -52,7 +52,7 @@ impl Pair {
         let mut run = Run::prepare(Story::on(node(0)).await, SITES).await;
         let mut probed = Vec::new();
         for site in &run.sites {
-            let unit = run.story.api.create_unit(site, "Probe").await;
+            let unit = run.story.api.create_unit(site, PROBE).await;
             let rule = json!({ "lowLimit": 0, "highLimit": 5 });
             run.story.api.set_unit_rule(&unit, rule).await;
             probed.push((site.clone(), unit));

@@ -15,6 +15,9 @@ use tokio::task::JoinHandle;
 
 use crate::promises::text;
 
+/// What its unit is called.
+pub(crate) const PROBE: &str = "Probe";
+
 /// How far apart its readings are.
 const EVERY: Duration = Duration::from_millis(50);
 

@@ -12,6 +12,9 @@ use tokio::time::sleep;
 use super::{pair::Pair, shown};
 use crate::{promises::text, trials::Size};
 
+/// What their unit is called.
+pub(crate) const ASKED: &str = "Asked";
+
 /// Senders beside the others, each of which asks fifty times a second, by turns at both nodes.
 const ASKING: usize = 4;
 const EVERY: Duration = Duration::from_millis(20);
@@ -36,7 +39,7 @@ async fn both_nodes_may_be_ended_and_started_one_after_the_other() {
     let mut pair = Pair::begin(|node, _| node).await;
     let story = &pair.run.story;
     let apis = [story.api.clone(), story.api.clone().at(pair.second.url())];
-    let unit = story.api.create_unit(&story.site, "Asked").await;
+    let unit = story.api.create_unit(&story.site, ASKED).await;
     let (tally, token) = (Tally::default(), story.token.clone());
     let rolling = async {
         for _ in 0..size.of(1, 10) {

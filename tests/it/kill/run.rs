@@ -70,11 +70,11 @@ impl Run {
         let seed = std::env::var("HUB_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(rand::random);
         eprintln!("HUB_TEST_SEED={seed}");
-        let mut all = vec![story.site.clone()];
-        for number in 1..sites {
-            all.push(story.api.create_site(&format!("Cellar {number}")).await);
+        let more = 1..sites;
+        let mut sites = vec![story.site.clone()];
+        for number in more {
+            sites.push(story.api.create_site(&format!("Cellar {number}")).await);
         }
-        let sites = all;
         set_rule(&story, json!({ "scope": "organization" }), BUSY_RULE).await;
         let busy = units(&story, &sites, "Busy", BUSY).await;
         let quiet = units(&story, &sites, "Quiet", QUIET).await;
@@ -89,9 +89,10 @@ impl Run {
 
     /// Starts its senders, and two subscribers of each site.
     pub(crate) fn start(&mut self, heard_at: &str) {
+        let heard = (heard_at, heard_at != self.story.hub.socket_url());
         for (number, site) in self.sites.iter().flat_map(|site| [site, site]).enumerate() {
             let seed = self.seed.wrapping_add(number as u64);
-            self.watchers.push(Watcher::start(heard_at, &self.story.token, site, seed));
+            self.watchers.push(Watcher::start(heard, &self.story.token, site, seed));
         }
         self.begun = Instant::now();
         let first = now();

@@ -9,7 +9,7 @@ use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
     database::{on, until_ready},
-    probe::Probe,
+    probe::{PROBE, Probe},
     run::{Least, Run},
     shown,
 };
@@ -28,7 +28,7 @@ async fn the_database_may_fail_over_to_its_standby() {
     let url = url.replace(&format!(":{}/", primary.port()), &format!(":{}/", link.port()));
     let node = HubProcess::builder(env!("CARGO_BIN_EXE_hub")).database_url(url);
     let mut run = Run::prepare(Story::on(node).await, 2).await;
-    let unit = run.story.api.create_unit(&run.sites[0], "Probe").await;
+    let unit = run.story.api.create_unit(&run.sites[0], PROBE).await;
     run.story.api.set_unit_rule(&unit, json!({ "lowLimit": 0, "highLimit": 5 })).await;
     let socket = run.story.hub.socket_url();
     run.start(&socket);

@@ -16,6 +16,8 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::probe::PROBE;
+use super::rolling::ASKED;
 use super::run::Found;
 use crate::promises::SOON;
 
@@ -28,6 +30,8 @@ pub(crate) struct Watcher {
 /// All that a subscriber was told.
 pub(crate) struct Watch {
     site: String,
+    /// Whether it hears another hub than the one that is asked: each counts by itself what it shows.
+    is_elsewhere: bool,
     /// From one snapshot to the next.
     stretches: Vec<Stretch>,
     /// Epoch and offset.
@@ -50,10 +54,13 @@ struct Stretch {
 }
 
 impl Watcher {
-    pub(crate) fn start(url: &str, token: &str, site: &str, seed: u64) -> Self {
-        let (site, position) = (site.to_owned(), None);
-        let watch =
-            Watch { site, stretches: Vec::new(), position, recoveries: 0, wrongs: Vec::new() };
+    pub(crate) fn start(
+        (url, is_elsewhere): (&str, bool),
+        token: &str,
+        site: &str,
+        seed: u64,
+    ) -> Self {
+        let watch = Watch::new(site.to_owned(), is_elsewhere, Vec::new());
         let watch = Arc::new(Mutex::new(watch));
         let (url, token, shared) = (url.to_owned(), token.to_owned(), Arc::clone(&watch));
         let draw = Xoshiro256PlusPlus::seed_from_u64(seed);
@@ -140,6 +147,11 @@ async fn listen(mut socket: Socket, watch: &Mutex<Watch>) {
 }
 
 impl Watch {
+    fn new(site: String, is_elsewhere: bool, stretches: Vec<Stretch>) -> Self {
+        let (position, recoveries, wrongs) = (None, 0, Vec::new());
+        Self { site, is_elsewhere, stretches, position, recoveries, wrongs }
+    }
+
     fn subscribed(&mut self, channel: &str, reply: &Value) {
         let epoch = reply["epoch"].as_str().unwrap_or_default().to_owned();
         let offset = reply["offset"].as_u64().unwrap_or(0);
@@ -192,13 +204,14 @@ impl Watch {
         };
         let list =
             |objects: &BTreeMap<String, Value>| objects.values().cloned().collect::<Vec<_>>();
-        // each node counts by itself what it shows
-        let uncounted = |units: &BTreeMap<String, Value>| {
+        let counted = |units: &BTreeMap<String, Value>| {
             let mut units = list(units);
-            units.iter_mut().for_each(|unit| unit["seq"] = Value::Null);
+            if self.is_elsewhere {
+                units.iter_mut().for_each(|unit| unit["seq"] = Value::Null);
+            }
             units
         };
-        judge::difference("units", &uncounted(units), &uncounted(&last.units))
+        judge::difference("units", &counted(units), &counted(&last.units))
             .or_else(|| judge::difference("alerts", &list(alerts), &list(&last.alerts)))
     }
 
@@ -219,10 +232,12 @@ impl Watch {
             complaints
                 .push(format!("no trial: {resets} snapshots, {} recoveries", self.recoveries));
         }
-        for unit in self.stretches.last().into_iter().flat_map(|stretch| stretch.units.keys()) {
-            let Some(found) = found.get(unit) else { continue }; // one that is no sender's
+        for (unit, shown) in self.stretches.last().into_iter().flat_map(|stretch| &stretch.units) {
+            if [PROBE, ASKED].iter().any(|name| shown["name"] == *name) {
+                continue; // no sender's, and in no ledger
+            }
             for kind in [AlertKind::TemperatureHigh, AlertKind::TemperatureLow] {
-                let all = judge::told(&found.alerts, kind);
+                let all = judge::told(&found[unit].alerts, kind);
                 let wrong = self.wrong_of(unit, kind, &all);
                 complaints.extend(wrong.map(|wrong| format!("subscriber, unit {unit}: {wrong}")));
             }
@@ -376,8 +391,7 @@ mod tests {
         for publication in publications {
             assert_eq!(stretches[0].take(publication), None);
         }
-        let (site, position) = ("s".to_owned(), None);
-        let watch = Watch { site, stretches, position, recoveries: 0, wrongs: Vec::new() };
+        let watch = Watch::new("s".to_owned(), false, stretches);
         watch.wrong_of("u", AlertKind::TemperatureHigh, &told())
     }
 
