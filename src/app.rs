@@ -125,6 +125,9 @@ pub struct Parts {
     pub payments: Option<Payments>,
     /// How to sign in to a demonstration, on such a hub alone.
     pub demo: Option<DemoAccount>,
+    /// The hub is to end; it still answers while it hands over.
+    leave: CancellationToken,
+    /// It answers nothing new.
     stop: CancellationToken,
 }
 
@@ -163,7 +166,7 @@ impl Parts {
     /// Whether the hub is on its way down.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.stop.is_cancelled()
+        self.leave.is_cancelled()
     }
 }
 
@@ -230,14 +233,14 @@ impl App {
         Ok(format!("http://{}", self.listener.local_addr()?))
     }
 
-    /// Serves until `stopped` is ready, then ends in order: no new connections, requests in flight finish, sockets
-    /// are sent to come back, units are drained, the store is closed.
+    /// Serves until `stopped` is ready, then ends in order: units are handed to other nodes, if there are any; then no
+    /// new connections, requests in flight finish, sockets are sent to come back, units are drained, the store is closed.
     pub async fn run(self, stopped: impl Future<Output = ()>) {
         let Self { hub, listener, board, workers, settings } = self;
         let router = router(hub.clone(), &settings.origins);
         let stop = hub.stop.clone();
         let looked_after = tokio::spawn(look_after(hub.clone()));
-        let looked_around = tokio::spawn(nodes::look_after(hub.clone()));
+        let around = tokio::spawn(nodes::look_after(hub.clone(), hub.leave.clone()));
         let told = hub.bus.clone().map(|bus| tokio::spawn(bus.run(hub.units.clone())));
         let maintained = tokio::spawn(maintenance::look_after(hub.clone()));
         let taken_up = tokio::spawn(follow_up::take_up(hub.clone()));
@@ -256,8 +259,8 @@ impl App {
         stopped.await;
         tracing::info!("the hub is stopping");
         let end_by = Instant::now() + END_WITHIN;
-        looked_around.abort();
-        nodes::leave(&hub).await;
+        hub.leave.cancel();
+        nodes::leave(&hub, around).await;
         stop.cancel();
         let worked = async {
             if let Some(workers) = workers {
@@ -350,6 +353,7 @@ async fn start_hub(
         passwords: Passwords::new(cores),
         sign_ins: SignIns::new(),
         wrong_secrets: Attempts::new(FAILURES_BY_ADDRESS, FAILURES_WINDOW),
+        leave: CancellationToken::new(),
         stop: CancellationToken::new(),
         public_url,
         refresh_secs: settings.refresh_secs,

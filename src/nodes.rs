@@ -18,6 +18,11 @@ use futures_util::future::{BoxFuture, join_all};
 use hub_actors::{Peers, UnitAnswer, UnitBatch};
 use hub_domain::{NodeId, SiteId, Timestamp};
 use hub_store::{Node, Store, StoreError};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{app::Hub, auth::fresh_secret};
@@ -46,6 +51,9 @@ const REACHED_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long it may take to say goodbye.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
+
+/// When the others know that a node has left: two looks and what they take.
+const KNOWN_AFTER: Duration = Duration::from_millis(1_200);
 
 /// The nodes, as this one sees them.
 pub struct Nodes {
@@ -105,6 +113,10 @@ impl Nodes {
         self.others.read().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
     }
 
+    fn others(&self) -> Vec<NodeId> {
+        self.others.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
     /// Has the others look which rules were edited, and tell their units. One that does not answer finds out by itself
     /// ([`crate::rule_changes`]).
     pub(crate) async fn tell_of_rules(&self) {
@@ -150,10 +162,20 @@ impl Peers for Nodes {
             let readings = batches.iter().map(|batch| batch.readings.len() as u64).sum();
             metrics::counter!("hub_readings_forwarded_total").increment(readings);
             let told = self.ask(&other, &batches).await;
+            if told.as_ref().is_err_and(is_leaving) {
+                self.others.write().unwrap_or_else(PoisonError::into_inner).remove(&node);
+                return None;
+            }
             let judged_here = "another node does not answer for its units; they are judged here";
             told.inspect_err(|error| failed(&other, error, judged_here)).ok()
         })
     }
+}
+
+/// Whether another node answered that it is to leave.
+fn is_leaving(error: &anyhow::Error) -> bool {
+    let status = error.downcast_ref().and_then(reqwest::Error::status);
+    status == Some(reqwest::StatusCode::GONE)
 }
 
 fn failed(other: &Node, error: &anyhow::Error, what: &str) {
@@ -207,16 +229,15 @@ pub struct Seen {
     pub claims: Vec<(SiteId, i64)>,
 }
 
-/// Looks around, again and again, until it is aborted.
-pub(crate) async fn look_after(hub: Hub) {
+/// Looks around, again and again, until this node is to leave.
+pub(crate) async fn look_after(hub: Hub, leave: CancellationToken) {
     if !hub.store.is_shared() {
         return;
     }
     let mut hearing = Hearing::default();
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        looks.tick().await;
+    while leave.run_until_cancelled(looks.tick()).await.is_some() {
         match hub.nodes.look_around(&hub.store, &mut hearing).await {
             Ok(Seen { nodes, claims }) => {
                 gauge(nodes.len());
@@ -229,12 +250,20 @@ pub(crate) async fn look_after(hub: Hub) {
     }
 }
 
-/// Says goodbye, and leaves what this node looked after to the others, if there are any.
-pub(crate) async fn leave(hub: &Hub) {
-    let me = hub.nodes.me().id;
-    let left = tokio::time::timeout(LEAVES_WITHIN, hub.store.leave(me)).await;
+/// Says goodbye, and hands what this node looked after to the others, if there are any. Until they know, it goes on to
+/// answer. The last look is over first: it would say that this node is still there.
+pub(crate) async fn leave(hub: &Hub, mut looks: JoinHandle<()>) {
+    if timeout(LEAVES_WITHIN, &mut looks).await.is_err() {
+        looks.abort();
+    }
+    let left = timeout(LEAVES_WITHIN, hub.store.leave(hub.nodes.me().id)).await;
     if !matches!(left, Ok(Ok(()))) {
         tracing::warn!("the other nodes are not told that this one leaves; they see it in 3 s");
+    }
+    let others = hub.nodes.others();
+    if !others.is_empty() {
+        hub.units.meet(others).await;
+        sleep(KNOWN_AFTER).await;
     }
 }
 

@@ -37,13 +37,16 @@ async fn look_at_rules(State(hub): State<Hub>, headers: HeaderMap) -> Result<Sta
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Judges and stores readings that another node took in.
+/// Judges and stores readings that another node took in. A node that is to leave says so: the other one judges them then.
 async fn judge(
     State(hub): State<Hub>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     need_node(&hub, &headers)?;
+    if hub.is_stopping() {
+        return Ok(StatusCode::GONE.into_response());
+    }
     let batches = match wire::read_batches(&body) {
         Ok(batches) => batches,
         Err(error) => {

@@ -45,6 +45,11 @@ impl Neighbours {
         Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether there is anybody else.
+    fn are_there(&self) -> bool {
+        self.all().iter().any(|node| Some(*node) != self.me)
+    }
+
     /// Takes note of who is there; false if it was known.
     fn meet(&self, nodes: Vec<NodeId>) -> bool {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
@@ -75,7 +80,7 @@ impl Neighbours {
 }
 
 impl Units {
-    /// Tells which nodes are there, this one among them. If those are others than before, the sites that became another's
+    /// Tells which nodes are there, this one among them unless it is to leave. If those are others than before, the sites that became another's
     /// are let go, and those that became ours are started.
     pub async fn meet(&self, nodes: Vec<NodeId>) {
         if !self.0.neighbours.meet(nodes) {
@@ -122,7 +127,7 @@ impl Units {
         answers: &mut [UnitAnswer],
     ) -> Vec<(usize, UnitBatch)> {
         let neighbours = &self.0.neighbours;
-        let Some(peers) = neighbours.peers.as_ref().filter(|_| neighbours.all().len() > 1) else {
+        let Some(peers) = neighbours.peers.as_ref().filter(|_| neighbours.are_there()) else {
             return asked;
         };
         let homes = join_all(asked.iter().map(|(_, batch)| self.home_elsewhere(batch.unit))).await;
@@ -151,7 +156,7 @@ impl Units {
     /// The other node that looks after a unit, if one does.
     pub(super) async fn home_elsewhere(&self, unit: UnitId) -> Option<NodeId> {
         let neighbours = &self.0.neighbours;
-        if neighbours.all().len() < 2 || self.0.directory.unit(unit).is_some() {
+        if !neighbours.are_there() || self.0.directory.unit(unit).is_some() {
             return None; // whoever has it answers
         }
         let site = match neighbours.site_of(unit) {
@@ -167,7 +172,7 @@ impl Units {
 
     /// Sites at which something has been due for too long though another node is to look after them.
     pub(super) async fn neglected(&self, taken: &mut HashMap<SiteId, Instant>) -> Vec<SiteId> {
-        if self.0.neighbours.all().len() < 2 {
+        if !self.0.neighbours.are_there() {
             return Vec::new();
         }
         let now = self.0.tools.clock.now().as_millis();

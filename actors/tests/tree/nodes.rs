@@ -121,6 +121,25 @@ async fn each_tree_has_its_share_and_all_of_it_when_it_is_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_tree_that_is_to_leave_hands_on_what_it_is_still_asked() {
+    let pair = Pair::begin().await;
+    let (_, unit) = pair.of(OURS).next().unwrap();
+    pair.theirs.meet(vec![THEIRS]).await;
+    pair.world.units.meet(vec![THEIRS]).await;
+    assert_eq!(pair.live(), [0, SITES]);
+    pair.send(unit, 9_000).await;
+    assert_eq!(pair.live(), [0, SITES], "nothing was taken back for it");
+    assert_eq!(pair.theirs.show(unit).await.unwrap().view.status, Status::Excursion);
+
+    // though the other does not know yet
+    pair.theirs.meet(vec![OURS, THEIRS]).await;
+    pair.world.sleep(1).await;
+    pair.send(unit, 9_100).await;
+    assert_eq!(pair.live()[0], 0);
+    assert_eq!(pair.theirs.show(unit).await.unwrap().view.temperature.unwrap().0, 9_100);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reading_of_anothers_unit_is_judged_there_and_by_us_where_nobody_answers() {
     let pair = Pair::begin().await;
     let shares = pair.live();

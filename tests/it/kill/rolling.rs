@@ -28,14 +28,6 @@ const COME_BACK: u16 = 3001;
 #[tokio::test(flavor = "multi_thread")]
 async fn both_nodes_may_be_ended_and_started_one_after_the_other() {
     let size = Size::asked();
-    if size == Size::Push {
-        // a node that leaves stops to listen before the others know: three of 200 were seen to fail on a machine that was
-        // three times too small for what it did
-        eprintln!(
-            "skipped: done by `cargo xtask trials --only k10`, until a node hands over before it ends"
-        );
-        return;
-    }
     let mut pair = Pair::begin(|node, _| node).await;
     let story = &pair.run.story;
     let apis = [story.api.clone(), story.api.clone().at(pair.second.url())];
