@@ -163,6 +163,7 @@ on_both_databases! {
     dead_letters_are_an_operators_alone,
     nobody_passes_the_board_without_being_an_operator,
     a_worker_of_its_own_lives_and_ends_in_order,
+    a_hub_that_has_nothing_to_do_rests,
 }
 
 async fn dead_letters_are_an_operators_alone(world: &World) {
@@ -332,4 +333,23 @@ async fn a_worker_of_its_own_lives_and_ends_in_order(world: &World) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert!(ended.success(), "{ended}");
+}
+
+/// Of a core. A twentieth was seen; two thirds when workers of queues kept each other awake.
+const AT_REST: f64 = 0.25;
+
+async fn a_hub_that_has_nothing_to_do_rests(world: &World) {
+    tokio::time::sleep(Duration::from_secs(3)).await; // it has just started
+    let (begun, before) = (Instant::now(), cpu_secs(&world.hub));
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let share = (cpu_secs(&world.hub) - before) / begun.elapsed().as_secs_f64();
+    assert!(share < AT_REST, "{share:.2} of a core");
+}
+
+/// Processor seconds that a hub has used, of all its threads: in hundredths (`man proc`, `stat`).
+fn cpu_secs(hub: &HubProcess) -> f64 {
+    let process = hub.process_id().unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    [11, 12].map(|field| fields[field].parse::<f64>().unwrap()).iter().sum::<f64>() / 100.0
 }

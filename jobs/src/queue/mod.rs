@@ -27,8 +27,9 @@ mod worker;
 
 use std::{collections::HashMap, sync::Arc};
 
-use futures_util::{FutureExt as _, future::join_all};
+use futures_util::FutureExt as _;
 use hub_store::queue::JobPool;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::{attempt::Handler, rows::Rows, worker::Keeper};
@@ -94,8 +95,9 @@ impl Queues {
     /// Works until `stop`; then takes no new job, waits for those that run, as long as the pace grants, and gives
     /// back what is left.
     pub async fn run(self, stop: CancellationToken) {
+        // a task each: a worker fetches whenever its task is woken, so that in one task each would wake all others for ever
         let workers = self.keepers.into_iter().map(|keeper| keeper.keep(stop.clone()));
-        join_all(workers).await;
+        workers.collect::<JoinSet<()>>().join_all().await;
     }
 }
 
