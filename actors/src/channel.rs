@@ -28,6 +28,8 @@ use crate::{
 mod counts;
 mod name;
 mod organization;
+mod outbox;
+mod shards;
 mod site;
 mod stream;
 mod subscriber;
@@ -38,13 +40,16 @@ mod tests;
 pub use counts::ChannelStats;
 pub use name::{BadName, ChannelName};
 pub use organization::{OrganizationSnapshot, SiteSummary, StatusCounts};
+pub use outbox::{OutboxBounds, Outgoing, TOO_SLOW};
+pub use shards::Wire;
 pub use site::{SiteSnapshot, UnitSnapshot};
 pub use stream::{AlertChange, Epoch, HistoryBounds, News, Position, Publication};
-pub use subscriber::{OutboxBounds, Outgoing, Subscriber, TOO_SLOW};
+pub use subscriber::Subscriber;
 pub use subscription::{History, Snapshot, Start, SubscribeError, Subscription};
 
 use counts::Counts;
 use organization::Organization;
+use shards::Shards;
 pub(crate) use site::Heard;
 use site::SiteChannels;
 use stream::{Stream, Telling};
@@ -95,6 +100,7 @@ struct Inner {
     seed: u64,
     epochs: AtomicU64,
     subscribers: AtomicU64,
+    shards: Shards,
 }
 
 impl fmt::Debug for Channels {
@@ -120,6 +126,7 @@ impl Channels {
             seed: RandomState::new().hash_one("epoch"), // no two starts of a process share an epoch
             epochs: AtomicU64::new(0),
             subscribers: AtomicU64::new(1),
+            shards: Shards::default(),
         }))
     }
 
@@ -128,6 +135,12 @@ impl Channels {
     pub fn subscriber(&self) -> Arc<Subscriber> {
         let id = self.0.subscribers.fetch_add(1, Relaxed);
         Arc::new(Subscriber::new(id, self.0.settings.outbox, Arc::clone(&self.0.counts)))
+    }
+
+    /// Has a subscriber's frames written straight to its connection from now on, but while its session writes
+    /// ([`Subscriber::hold`]). To be called inside a runtime.
+    pub fn connect(&self, subscriber: &Subscriber, wire: Arc<dyn Wire>) {
+        subscriber.connect(self.0.shards.line(subscriber.id(), wire));
     }
 
     /// What has been counted so far.
@@ -345,7 +358,7 @@ impl Channels {
 
     /// Ends a subscription from this side: nothing more of it is written, and the subscriber is told `code`.
     /// False if there was none.
-    pub fn expel(&self, name: ChannelName, subscriber: &Subscriber, code: u16) -> bool {
+    pub fn expel(&self, name: ChannelName, subscriber: &Arc<Subscriber>, code: u16) -> bool {
         let was_there = self.unsubscribe(name, subscriber);
         if was_there {
             subscriber.ended(name, code);

@@ -20,7 +20,9 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
-    Realtime, session,
+    Realtime,
+    line::Line,
+    session,
     sessions::Seat,
     settings::{RECEIVE_BUFFER, SEND_BUFFER},
 };
@@ -57,7 +59,9 @@ async fn serve(realtime: Realtime, seat: Seat, upgraded: Upgraded) {
     match plain(upgraded) {
         Ok((stream, read)) => {
             tune(&stream);
-            session::serve(realtime.0, seat, stream, read).await;
+            let line = Line::new(stream);
+            realtime.0.channels.connect(seat.subscriber(), line.wire());
+            session::serve(realtime.0, seat, line, read).await;
         }
         Err(upgraded) => {
             session::serve(realtime.0, seat, TokioIo::new(upgraded), Bytes::new()).await

@@ -17,6 +17,7 @@ mod hearing;
 mod housekeeping;
 mod hub_access;
 mod leaving;
+mod line;
 mod membership;
 mod origin;
 mod outlet;

@@ -32,6 +32,14 @@ impl Outlet {
         self.frames.push_back(frame);
     }
 
+    /// Puts the rest of a frame that was begun elsewhere before all that waits.
+    pub(crate) fn finish(&mut self, rest: Option<Bytes>) {
+        if let Some(rest) = rest {
+            self.frames.push_front(rest);
+            self.is_begun = true;
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }

@@ -6,7 +6,7 @@ use std::{io::ErrorKind, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use hub_actors::channel::Outgoing;
+use hub_actors::channel::{Outgoing, Subscriber};
 use hub_domain::{Timestamp, UserId};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -49,12 +49,20 @@ pub(crate) struct Session<S> {
     pub(super) user: Option<UserId>,
     pub(super) client: Uuid,
     socket: WebSocketStream<S>,
-    /// True when a pong may still be on its way out through `socket`.
-    owes_pong: bool,
     outlet: Outlet,
     batch: Vec<Outgoing>,
     budget: Budget,
     clocks: Clocks,
+}
+
+/// What a session goes on with.
+enum Step {
+    /// Something waits in its outbox, or it is to end.
+    Filled,
+    /// The other side said something, or is gone.
+    Received(Option<Result<Message, Error>>),
+    /// A clock has run out.
+    Due,
 }
 
 /// Why a session ends.
@@ -79,7 +87,7 @@ where
 {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0) // nothing but pongs goes that way
+        .write_buffer_size(0) // nothing but pongs and answers to a close goes that way
         .max_write_buffer_size(4 * 1024)
         .max_message_size(Some(LARGEST_INBOUND))
         .max_frame_size(Some(LARGEST_INBOUND));
@@ -97,7 +105,6 @@ where
         user: None,
         client: Uuid::now_v7(),
         socket,
-        owes_pong: false,
         outlet: Outlet::default(),
         batch: Vec::new(),
         clocks,
@@ -115,15 +122,25 @@ where
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn step(&mut self) -> Result<(), End> {
-        tokio::select! {
-            () = self.seat.subscriber().filled() => {}
-            message = self.socket.next() => self.received(message).await?,
-            () = self.clocks.due() => self.keep_time()?,
+        let step = tokio::select! {
+            () = self.seat.subscriber().filled() => Step::Filled,
+            message = self.socket.next() => Step::Received(message),
+            () = self.clocks.due() => Step::Due,
+        };
+        // until all is written that this makes: a push must not overtake a reply, nor be written into the middle of one
+        let rest = self.seat.subscriber().hold();
+        self.outlet.finish(rest);
+        match step {
+            Step::Filled => {}
+            Step::Received(message) => self.received(message).await?,
+            Step::Due => self.keep_time()?,
         }
         if let Some(code) = self.seat.subscriber().close_code() {
             return Err(Close::of(code).into());
         }
-        self.write_out().await
+        self.write_out().await?;
+        self.seat.subscriber().release();
+        Ok(())
     }
 
     /// Writes the replies, then a batch of the outbox.
@@ -161,31 +178,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Ok(());
         }
         let within = self.shared.settings.write_within;
-        if std::mem::take(&mut self.owes_pong) {
-            // a pong that was cut off by a full buffer has to be finished first
-            let pong = timeout(within, self.socket.flush()).await;
-            pong.map_err(|_| Close::SLOW)?.map_err(|_| End::Gone)?;
-        }
-        let subscriber = self.seat.subscriber();
-        let mut write = std::pin::pin!(self.outlet.write(self.socket.get_mut(), within));
-        let mut is_filled = false;
-        let written = loop {
-            tokio::select! {
-                biased;
-                written = &mut write => break written,
-                // more waits, which changes nothing, or this session is to end, which must not wait for the reader
-                () = subscriber.filled() => match subscriber.close_code() {
-                    Some(code) => return Err(Close::of(code).into()),
-                    None => is_filled = true,
-                },
-            }
-        };
-        if is_filled {
-            subscriber.nudge();
-        }
+        let write = self.outlet.write(self.socket.get_mut(), within);
+        let written = unless_closed(self.seat.subscriber(), write).await?;
         written.map_err(|error| {
             if error.kind() == ErrorKind::TimedOut { Close::SLOW.into() } else { End::Gone }
         })
+    }
+
+    /// Has the answer to a ping or a close on its way before anything else is written: it must not come into the middle of a frame.
+    async fn answer(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        let flush = timeout(self.shared.settings.write_within, self.socket.flush());
+        let answered = unless_closed(self.seat.subscriber(), flush).await?;
+        answered.map_err(|_| Close::SLOW)?.map_err(|_| End::Gone)
     }
 
     async fn received(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
@@ -193,13 +198,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Some(Ok(Message::Text(text))) => self.lines(&text).await,
             Some(Ok(Message::Binary(_))) => Err(Close::UNSUPPORTED.into()),
             Some(Ok(Message::Close(_))) => {
-                timeout(CLOSE_WITHIN, self.socket.flush()).await.ok(); // that answers it
+                timeout(CLOSE_WITHIN, self.answer()).await.ok();
                 Err(End::Gone)
             }
-            Some(Ok(message)) => {
-                self.owes_pong |= message.is_ping();
-                Ok(())
-            }
+            Some(Ok(Message::Ping(_))) => self.answer().await,
+            Some(Ok(_)) => Ok(()),
             Some(Err(error)) => Err(end_of(&error)),
             None => Err(End::Gone),
         }
@@ -339,6 +342,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.outlet.put(reply::ping());
         }
         Ok(())
+    }
+}
+
+/// Does something that may wait for the reader, unless the session is to end meanwhile.
+async fn unless_closed<T>(
+    subscriber: &Subscriber,
+    work: impl Future<Output = T>,
+) -> Result<T, End> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            // more waits, which changes nothing, or this session is to end
+            () = subscriber.filled() => if let Some(code) = subscriber.close_code() {
+                return Err(Close::of(code).into());
+            },
+        }
     }
 }
 

@@ -190,6 +190,7 @@ impl Sessions {
             step.iter().for_each(|listener| listener.subscriber.close(Close::SHUTDOWN.0));
             sleep(STEP_PAUSE.min(deadline.saturating_duration_since(Instant::now()))).await;
         }
+        drop(open); // each holds its connection
         loop {
             let left = self.0.left.notified();
             if self.open() == 0 || timeout_at(deadline, left).await.is_err() {

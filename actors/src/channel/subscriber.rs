@@ -1,59 +1,19 @@
-//! One subscriber's outbox: bounded, conflated when it fills, given up when it overflows.
-//!
-//! Channels put finished frames in and never wait; the session takes them out. What a slow reader holds back is
-//! bounded by this queue alone.
+//! One subscriber: channels put finished frames into its outbox and never wait; they are written at once by a shard where
+//! its connection can be reached, and else taken out by its session. What a slow reader holds back is bounded by the outbox
+//! alone.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed};
 
 use bytes::Bytes;
-use tokio::{sync::Notify, time::Instant};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{ChannelName, counts::Counts};
-
-/// The close code of a subscriber that reads too slowly: it comes back and recovers.
-pub const TOO_SLOW: u16 = 3008;
-
-/// An outbox that once grew past this many slots gives their memory back when it is empty.
-const KEPT_SLOTS: usize = 32;
-
-/// How much an outbox holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutboxBounds {
-    /// From so many frames on, a newer update of a unit replaces the waiting one.
-    pub soft_frames: usize,
-    /// Who stays past so many frames for longer than a burst lasts is given up.
-    pub hard_frames: usize,
-    /// Past so many bytes too.
-    pub hard_bytes: usize,
-}
-
-/// How long a burst may fill an outbox past its bounds. When a site's power fails, thousands of alerts are
-/// committed at once, and a reader that keeps up needs a moment to take them.
-const BURST: Duration = Duration::from_secs(1);
-
-/// A burst past so many times the bounds is too much for anybody.
-const BURST_FACTOR: usize = 8;
-
-impl Default for OutboxBounds {
-    /// Conflates from 64 frames on; gives up who stays past 8,192 frames or 1 MiB.
-    fn default() -> Self {
-        Self { soft_frames: 64, hard_frames: 8_192, hard_bytes: 1 << 20 }
-    }
-}
-
-/// Something that waits to be written to a subscriber.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outgoing {
-    /// A finished frame of a channel.
-    Frame(Bytes),
-    /// The subscription to a channel has ended, with this code: 2000 stays away, 2500 subscribes again.
-    Ended(ChannelName, u16),
-}
+use super::{
+    ChannelName, OutboxBounds, Outgoing, TOO_SLOW,
+    counts::Counts,
+    outbox::{Outbox, Slot},
+    shards::Line,
+};
 
 /// A receiver of pushes.
 #[derive(Debug)]
@@ -63,45 +23,13 @@ pub struct Subscriber {
     counts: Arc<Counts>,
     outbox: Mutex<Outbox>,
     filled: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Outbox {
-    slots: VecDeque<Option<Slot>>,
-    /// The number of the front slot; slots are numbered on for ever.
-    head: u64,
-    overtaken: usize,
-    bytes: usize,
-    /// The newest slot of each subject. Empty (no conflation yet) or complete for all of `slots`.
-    newest: HashMap<(ChannelName, Uuid), u64>,
-    /// Since when it is past its bounds.
-    over_since: Option<Instant>,
-    close: Option<u16>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    channel: ChannelName,
-    subject: Option<Uuid>,
-    outgoing: Outgoing,
-}
-
-impl Slot {
-    const fn len(&self) -> usize {
-        match &self.outgoing {
-            Outgoing::Frame(frame) => frame.len(),
-            Outgoing::Ended(..) => 0,
-        }
-    }
-
-    fn key(&self) -> Option<(ChannelName, Uuid)> {
-        self.subject.map(|subject| (self.channel, subject))
-    }
+    line: OnceLock<Line>,
 }
 
 impl Subscriber {
     pub(crate) fn new(id: u64, bounds: OutboxBounds, counts: Arc<Counts>) -> Self {
-        Self { id, bounds, counts, outbox: Mutex::default(), filled: Notify::new() }
+        let (outbox, filled, line) = (Mutex::default(), Notify::new(), OnceLock::new());
+        Self { id, bounds, counts, outbox, filled, line }
     }
 
     /// Its number, unique in this process.
@@ -115,28 +43,57 @@ impl Subscriber {
         self.filled.notified().await;
     }
 
-    /// Makes the next [`Self::filled`] return at once.
-    pub fn nudge(&self) {
-        self.filled.notify_one();
-    }
-
     /// Moves what waits into `batch`, oldest first: at least one item if there is any, then more until `max_bytes`
     /// are reached. True if more is left; [`Self::filled`] then returns at once.
     pub fn take(&self, max_bytes: usize, batch: &mut Vec<Outgoing>) -> bool {
         let mut outbox = self.lock();
         let taken = outbox.take(max_bytes, batch);
-        if outbox.slots.len() <= self.bounds.soft_frames / 2 {
-            outbox.newest = HashMap::new();
-        }
-        if outbox.slots.is_empty() && outbox.slots.capacity() > KEPT_SLOTS {
-            outbox.slots = VecDeque::new();
-        }
+        outbox.shrink(&self.bounds);
         self.counts.moved_bytes(-taken.cast_signed());
         let is_more = !outbox.slots.is_empty();
         if is_more {
             self.filled.notify_one();
         }
         is_more
+    }
+
+    /// Has frames written straight to its connection from now on, unless its session writes.
+    pub(super) fn connect(&self, line: Line) {
+        self.line.set(line).ok(); // it has one connection
+    }
+
+    /// Keeps everybody but its session from writing until [`Self::release`]. Gives the rest of a frame of which a part was
+    /// written already, if there is one: that has to be written first.
+    pub fn hold(&self) -> Option<Bytes> {
+        let mut outbox = self.lock();
+        outbox.is_held = true;
+        outbox.rest.take()
+    }
+
+    /// Says that its session has written what it had to. Where more waits by now, it stays held, and [`Self::filled`] returns
+    /// at once.
+    pub fn release(&self) {
+        let mut outbox = self.lock();
+        outbox.is_held = outbox.is_waiting();
+        if outbox.is_held {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Writes what waits, unless its session does.
+    pub(super) fn write(&self) {
+        let Some(line) = self.line.get() else { return };
+        let mut outbox = self.lock();
+        if outbox.is_held || outbox.rest.is_some() || outbox.close.is_some() {
+            return; // its session knows, and looks at all that waits
+        }
+        let before = outbox.bytes;
+        outbox.write(&*line.wire);
+        outbox.shrink(&self.bounds);
+        self.counts.moved_bytes(outbox.bytes.cast_signed() - before.cast_signed());
+        if outbox.is_waiting() {
+            self.filled.notify_one();
+        }
     }
 
     /// The code to close with, once somebody has asked for it.
@@ -160,36 +117,46 @@ impl Subscriber {
     }
 
     /// Tells that the subscription to `channel` has ended.
-    pub(crate) fn ended(&self, channel: ChannelName, code: u16) {
+    pub(crate) fn ended(self: &Arc<Self>, channel: ChannelName, code: u16) {
         self.put(Slot { channel, subject: None, outgoing: Outgoing::Ended(channel, code) });
     }
 
     /// Puts in a frame of `channel`. A later frame of the same `subject` may replace it while it waits; a frame
     /// without one is never left out.
-    pub(crate) fn push(&self, channel: ChannelName, subject: Option<Uuid>, frame: Bytes) {
+    pub(crate) fn push(
+        self: &Arc<Self>,
+        channel: ChannelName,
+        subject: Option<Uuid>,
+        frame: Bytes,
+    ) {
         self.put(Slot { channel, subject, outgoing: Outgoing::Frame(frame) });
     }
 
-    fn put(&self, slot: Slot) {
+    fn put(self: &Arc<Self>, slot: Slot) {
         let mut outbox = self.lock();
         if outbox.close.is_some() {
             return;
         }
         let (before, overtaken) = (outbox.bytes, outbox.overtaken);
         let was_empty = outbox.slots.is_empty();
+        let is_frame = matches!(slot.outgoing, Outgoing::Frame(_));
         outbox.put(slot, self.bounds.soft_frames);
         if outbox.overtaken > overtaken {
             self.counts.conflated.fetch_add(1, Relaxed);
             outbox.compact();
         }
         if outbox.is_hopeless(&self.bounds) {
-            *outbox = Outbox { close: Some(TOO_SLOW), ..Outbox::default() };
+            outbox.give_up(TOO_SLOW);
             self.counts.too_slow.fetch_add(1, Relaxed);
         }
         self.counts.moved_bytes(outbox.bytes.cast_signed() - before.cast_signed());
-        if was_empty || outbox.close.is_some() {
-            drop(outbox);
-            self.filled.notify_one();
+        let (is_over, is_held) = (outbox.close.is_some(), outbox.is_held);
+        drop(outbox);
+        match self.line.get().filter(|_| is_frame && !is_over) {
+            Some(line) if was_empty && !is_held => line.write_soon(self),
+            Some(_) => {} // whoever writes looks again
+            None if was_empty || is_over => self.filled.notify_one(),
+            None => {}
         }
     }
 
@@ -205,101 +172,20 @@ impl Drop for Subscriber {
     }
 }
 
-impl Outbox {
-    fn take(&mut self, max_bytes: usize, batch: &mut Vec<Outgoing>) -> usize {
-        let mut taken = 0;
-        while taken < max_bytes
-            && let Some(slot) = self.slots.pop_front()
-        {
-            self.head += 1;
-            match slot {
-                Some(slot) => {
-                    taken += slot.len();
-                    batch.push(slot.outgoing);
-                }
-                None => self.overtaken -= 1,
-            }
-        }
-        self.bytes -= taken;
-        taken
-    }
-
-    fn put(&mut self, slot: Slot, soft_frames: usize) {
-        if self.newest.is_empty() && self.slots.len() >= soft_frames {
-            self.index();
-        }
-        self.bytes += slot.len();
-        if let Some(key) =
-            slot.key().filter(|_| !self.newest.is_empty() || self.slots.len() >= soft_frames)
-        {
-            let number = self.head + self.slots.len() as u64;
-            if let Some(old) =
-                self.newest.insert(key, number).and_then(|old| old.checked_sub(self.head))
-            {
-                self.overtake(old);
-            }
-        }
-        self.slots.push_back(Some(slot));
-    }
-
-    /// Whether its reader does not keep up.
-    fn is_hopeless(&mut self, bounds: &OutboxBounds) -> bool {
-        let is_past = |factor| {
-            self.slots.len() > bounds.hard_frames * factor
-                || self.bytes > bounds.hard_bytes * factor
-        };
-        if !is_past(1) {
-            self.over_since = None;
-            return false;
-        }
-        is_past(BURST_FACTOR) || self.over_since.get_or_insert_with(Instant::now).elapsed() > BURST
-    }
-
-    /// Empties a slot whose subject has a newer one. The newer one goes to the end, so that offsets keep rising.
-    fn overtake(&mut self, at: u64) {
-        let slot =
-            usize::try_from(at).ok().and_then(|at| self.slots.get_mut(at)).and_then(Option::take);
-        if let Some(slot) = slot {
-            self.bytes -= slot.len();
-            self.overtaken += 1;
-        }
-    }
-
-    fn index(&mut self) {
-        let head = self.head;
-        let numbered = self.slots.iter().zip(head..);
-        let keys = numbered.filter_map(|(slot, number)| Some((slot.as_ref()?.key()?, number)));
-        self.newest = keys.collect();
-    }
-
-    /// Gives empty slots back once they are the larger part.
-    fn compact(&mut self) {
-        if self.overtaken * 2 > self.slots.len() {
-            self.retain(|_| true);
-        }
-    }
-
-    fn retain(&mut self, mut wanted: impl FnMut(&Slot) -> bool) {
-        self.slots.retain(|slot| slot.as_ref().is_some_and(&mut wanted));
-        self.overtaken = 0;
-        self.bytes = self.slots.iter().flatten().map(Slot::len).sum();
-        if !self.newest.is_empty() {
-            self.index();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{io, io::IoSlice, time::Duration};
+
     use hub_domain::SiteId;
 
     use super::*;
+    use crate::channel::{Wire, outbox::BURST, shards::Shards};
 
     const SITE: ChannelName = ChannelName::Site(SiteId(Uuid::from_u128(1)));
     const OTHER: ChannelName = ChannelName::Site(SiteId(Uuid::from_u128(2)));
 
-    fn subscriber(bounds: OutboxBounds) -> Subscriber {
-        Subscriber::new(1, bounds, Arc::default())
+    fn subscriber(bounds: OutboxBounds) -> Arc<Subscriber> {
+        Arc::new(Subscriber::new(1, bounds, Arc::default()))
     }
 
     fn frame(number: u32) -> Bytes {
@@ -424,5 +310,117 @@ mod tests {
         assert_eq!(taken(&subscriber), ["0002"]);
         subscriber.ended(SITE, 2500);
         assert_eq!(taken(&subscriber), [format!("{SITE} 2500")]);
+    }
+
+    /// A connection that takes so many bytes, and no more until it is read.
+    #[derive(Default)]
+    struct Pipe(Mutex<(usize, Vec<u8>)>);
+
+    impl Pipe {
+        fn of(room: usize) -> Arc<Self> {
+            Arc::new(Self(Mutex::new((room, Vec::new()))))
+        }
+
+        fn read(&self, room: usize) -> String {
+            let mut pipe = self.0.lock().unwrap();
+            pipe.0 = room;
+            String::from_utf8(std::mem::take(&mut pipe.1)).unwrap()
+        }
+    }
+
+    impl Wire for Pipe {
+        fn try_write(&self, frames: &[IoSlice<'_>]) -> io::Result<usize> {
+            let mut pipe = self.0.lock().unwrap();
+            let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.iter().copied()).collect();
+            let taken = bytes.len().min(pipe.0);
+            if taken == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            pipe.0 -= taken;
+            pipe.1.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+    }
+
+    fn connected(pipe: &Arc<Pipe>) -> Arc<Subscriber> {
+        let subscriber = subscriber(OutboxBounds::default());
+        let wire: Arc<Pipe> = Arc::clone(pipe);
+        subscriber.connect(Shards::default().line(1, wire));
+        subscriber
+    }
+
+    /// Whether its session was told, after shards have done what they can.
+    async fn is_told(subscriber: &Subscriber) -> bool {
+        tokio::time::timeout(Duration::from_millis(10), subscriber.filled()).await.is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_frames_at_once_is_written_to_without_its_session() {
+        let pipe = Pipe::of(1_000_000);
+        let subscriber = connected(&pipe);
+        for round in 0..3 {
+            (0..100).for_each(|number| subscriber.push(SITE, None, frame(100 * round + number)));
+            // 64 at a time: its session does the rest
+            assert!(is_told(&subscriber).await);
+            assert_eq!(pipe.read(1_000_000).len(), 64 * 4);
+            assert_eq!(taken(&subscriber).len(), 36);
+            is_told(&subscriber).await; // that there was more
+            subscriber.push(SITE, None, frame(1));
+            assert!(!is_told(&subscriber).await);
+            assert_eq!(pipe.read(1_000_000), "0001");
+        }
+        assert_eq!(subscriber.counts.stats().outbox_bytes, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_taken_at_once_is_its_sessions_from_the_byte_on() {
+        let pipe = Pipe::of(6);
+        let subscriber = connected(&pipe);
+        (1..4).for_each(|number| subscriber.push(SITE, None, frame(number)));
+        assert!(is_told(&subscriber).await);
+        subscriber.push(SITE, None, frame(4)); // nothing comes into the middle
+        assert!(!is_told(&subscriber).await);
+        assert_eq!(pipe.read(1_000), "000100");
+        assert_eq!(subscriber.hold().unwrap(), "02");
+        assert_eq!(taken(&subscriber), ["0003", "0004"]);
+        is_told(&subscriber).await; // that there was more
+        subscriber.push(SITE, None, frame(5));
+        assert!(!is_told(&subscriber).await);
+        assert_eq!(pipe.read(1_000), "", "its session may be in the middle of something");
+        subscriber.release();
+        assert!(is_told(&subscriber).await, "more has come");
+        assert_eq!(taken(&subscriber), ["0005"]);
+        subscriber.release();
+        subscriber.push(SITE, None, frame(6));
+        assert!(!is_told(&subscriber).await);
+        assert_eq!(pipe.read(1_000), "0006");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_is_told_by_its_session_after_the_frames_before_it() {
+        let pipe = Pipe::of(1_000);
+        let subscriber = connected(&pipe);
+        subscriber.push(SITE, None, frame(1));
+        subscriber.ended(SITE, 2500);
+        subscriber.push(OTHER, None, frame(2));
+        assert!(is_told(&subscriber).await);
+        assert_eq!(pipe.read(1_000), "0001");
+        assert_eq!(taken(&subscriber), [format!("{SITE} 2500"), "0002".to_owned()]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_given_up_still_has_its_begun_frame_ended() {
+        let pipe = Pipe::of(2);
+        let bounds = OutboxBounds { soft_frames: 2, hard_frames: 1, hard_bytes: 1 << 20 };
+        let subscriber = subscriber(bounds);
+        subscriber.connect(Shards::default().line(1, pipe.clone()));
+        subscriber.push(SITE, None, frame(1));
+        assert!(is_told(&subscriber).await);
+        (2..20).for_each(|number| subscriber.push(SITE, None, frame(number)));
+        assert_eq!(subscriber.close_code(), Some(TOO_SLOW));
+        assert_eq!(
+            (subscriber.hold().unwrap(), pipe.read(0)),
+            (Bytes::from("01"), "00".to_owned())
+        );
     }
 }

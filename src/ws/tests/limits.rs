@@ -1,6 +1,9 @@
 //! Bounds: channels, commands, sockets, and readers that do not keep up.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hub_actors::channel::{ChannelSettings, OutboxBounds};
 use hub_testkit::{
@@ -8,6 +11,7 @@ use hub_testkit::{
     wait,
 };
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 use super::fixture::*;
@@ -180,4 +184,48 @@ async fn a_slow_reader_gets_every_alert_and_the_newest_of_each_unit() {
     assert_eq!(newest, [SEQS - 2, SEQS - 1, SEQS]);
     assert!(units < SEQS, "{units}");
     assert!(fixture.channels.stats().conflated > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_and_pongs_come_between_whole_publications() {
+    const ALERTS: u64 = 10_000;
+    let outbox = OutboxBounds { soft_frames: 100_000, hard_frames: 100_000, hard_bytes: 64 << 20 };
+    let settings = ChannelSettings { outbox, ..ChannelSettings::default() };
+    let fixture = fixture_with(SocketSettings::default(), settings).await;
+    let (mut socket, _) = fixture.listening("ann").await;
+    let fixture = Arc::new(fixture);
+    let publishing = Arc::clone(&fixture);
+    let publisher = tokio::spawn(async move {
+        for seq in 1..=ALERTS {
+            publishing.publish_alert(u128::from(seq), 1 + u128::from(seq % 3), seq);
+            if seq % 40 == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    });
+    let (mut last, mut asked, mut answered) = (0, 0, 0);
+    while last < 2 * ALERTS || answered < asked {
+        match socket.next().await.unwrap() {
+            Event::Publication(publication) => {
+                assert_eq!(publication.offset, last + 1);
+                last = publication.offset;
+            }
+            Event::Other(reply) => {
+                answered += 1;
+                assert_eq!(reply["id"], 1_000 + answered);
+            }
+            Event::Closed(code) => panic!("closed with {code:?} after {last}"),
+        }
+        if last % 30 == 0 && last < 2 * ALERTS {
+            asked += 1;
+            let ask = format!("{{\"id\":{},\"ping\":{{}}}}", 1_000 + asked);
+            socket.send_text(ask).await.unwrap();
+            socket.send_frame(Message::Ping("x".into())).await.unwrap();
+        }
+        if last % 1_500 == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await; // what is sent no longer fits
+        }
+    }
+    publisher.await.unwrap();
+    assert!(asked > 100);
 }
