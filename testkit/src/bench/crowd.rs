@@ -54,6 +54,20 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
+    /// The request for a socket.
+    pub(super) fn upgrade(&self) -> String {
+        format!(
+            "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            self.path
+        )
+    }
+
+    /// To a server that asks for nothing.
+    pub(super) fn bare(port: u16) -> Self {
+        Self { port, path: "/".to_owned(), greeting: None, welcome: None, heartbeat: None }
+    }
+
     /// To the hub, subscribing to one channel.
     pub(super) fn hub(port: u16, token: &str, channel: &str) -> Self {
         let greeting = format!(
@@ -203,12 +217,7 @@ impl Socket {
     }
 
     async fn upgrade(&mut self, entrance: &Entrance) -> anyhow::Result<()> {
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            entrance.path
-        );
-        self.stream.write_all(request.as_bytes()).await?;
+        self.stream.write_all(entrance.upgrade().as_bytes()).await?;
         loop {
             ensure!(self.read(|bytes, carry| carry.extend_from_slice(bytes)).await? > 0, "refused");
             if let Some(end) = find(&self.carry, b"\r\n\r\n") {

@@ -1,4 +1,5 @@
-//! How many deliveries a second of the hub's processor time buys, with 1,000 sockets on one channel.
+//! How many deliveries a second of a server's processor time buys: the hub, two servers that only fan out, and a bare loop
+//! that writes finished frames. They take turns, so that each has as good and as bad moments of the machine as the others.
 
 use std::time::{Duration, Instant};
 
@@ -6,24 +7,43 @@ use anyhow::Context as _;
 
 use super::crowd::{Crowd, Entrance, unix_ns};
 use super::delays::{Delays, as_f64, quantile_ms};
-use super::figures::{Figure, Target};
+use super::figures::{Figure, Target, median};
 use super::fleet::Fleet;
 use super::lab::Lab;
+use super::loop_writer::LoopWriter;
 use super::report::say;
-use super::rivals::{Kind, Rival, WINDOW};
+use super::rivals::{Kind, Rival};
 use super::usage;
-use super::wire::{Batch, Wire};
 use crate::hub::HubProcess;
 
-const SOCKETS: usize = 1_000;
-const UNITS: usize = 100;
-/// Half of the messages that may be under way when as many are sent as can be.
-const HALF_WINDOW: usize = WINDOW / 2;
+const SIZES: [usize; 2] = [1_000, 5_000];
 const RATES: [u64; 2] = [50, 300];
+const TURNS: usize = 5;
+const UNITS: usize = 100;
 const MEASURE: &str = "fan-out";
 const OURS: &str = "hub";
-const SATURATED: &str = "saturated";
-const DELIVERIES: &str = "deliveries a processor second";
+const BARE: &str = "bare loop";
+
+/// What the hub should reach of what a loop reaches that does nothing but write.
+const OF_BARE: f64 = 0.9;
+
+/// Who takes turns.
+enum Server {
+    Hub(Box<HubProcess>, Fleet),
+    Rival(Rival),
+    /// Writes as many bytes a message as the hub does.
+    Bare,
+}
+
+/// What one turn of one server came to.
+struct Turn {
+    server: &'static str,
+    sockets: usize,
+    rate: u64,
+    secs: f64,
+    cpu_secs: f64,
+    heard: Delays,
+}
 
 /// The fan-out figures.
 ///
@@ -34,162 +54,91 @@ pub(super) async fn measure(lab: &Lab) -> anyhow::Result<Vec<Figure>> {
     let fleet = Fleet::seed(lab, &database, 1, UNITS).await?;
     let hub = lab.start_hub(&database).await?;
     fleet.wait_until_live(&hub).await?;
-    let channel = format!("site:{}", fleet.sites[0]);
-    let entrance = Entrance::hub(hub.port(), &fleet.token, &channel);
-    let crowd = Crowd::gather(vec![entrance; SOCKETS], Delays::new(false))?;
-    let mut figures = Vec::new();
-    for rate in RATES {
-        figures.extend(at_rate(lab, &fleet, &hub, &crowd, rate)?);
-    }
-    figures.extend(saturated(lab, &fleet, &hub, &crowd)?);
-    crowd.ensure_whole()?;
-    drop((crowd, hub));
+    let mut servers = vec![Server::Hub(Box::new(hub), fleet), Server::Bare];
     for kind in [Kind::Nchan, Kind::Nats] {
-        let others = rival(lab, kind).await?;
-        aim_at(&mut figures, &others, kind);
-        figures.extend(others);
+        match Rival::start(kind).await? {
+            Some(rival) => servers.push(Server::Rival(rival)),
+            None => say(&format!("  {} is not installed, and left out", kind.name())),
+        }
     }
-    Ok(figures)
+    let mut turns = Vec::new();
+    for _ in 0..if lab.is_quick() { 1 } else { TURNS } {
+        for sockets in SIZES {
+            let mut bytes = 0.0;
+            for server in &servers {
+                let taken = server.take_turn(lab, sockets, bytes)?;
+                if matches!(server, Server::Hub(..)) {
+                    bytes = taken.iter().map(|turn| turn.heard.message_bytes()).fold(0.0, f64::max);
+                }
+                turns.extend(taken);
+            }
+        }
+    }
+    Ok(figures(&servers, &turns))
 }
 
-/// The same sockets on a server that only fans out.
-async fn rival(lab: &Lab, kind: Kind) -> anyhow::Result<Vec<Figure>> {
-    let mut figures = Vec::new();
-    let Some(rival) = Rival::start(kind).await? else {
-        say(&format!("  {} is not installed, and left out", kind.name()));
-        return Ok(figures);
-    };
-    let crowd = Crowd::gather(vec![rival.entrance(); SOCKETS], Delays::new(false))?;
-    for rate in RATES {
-        let send = || rival.publish_at(rate, lab.span(8).max(Duration::from_secs(1))).map(drop);
-        let counted = count(|| rival.cpu_secs(), &crowd, send)?;
-        figures.extend(counted.figures(
-            kind.name(),
-            &format!("{rate} messages/s"),
-            &crowd.listener(),
-        ));
+impl Server {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Hub(..) => OURS,
+            Self::Rival(rival) => rival.kind().name(),
+            Self::Bare => BARE,
+        }
     }
-    let send = || rival.saturate(&crowd, SOCKETS as u64, lab.span(6)).map(drop);
-    let counted = count(|| rival.cpu_secs(), &crowd, send)?;
-    figures.extend(counted.figures(kind.name(), SATURATED, &crowd.listener()));
-    crowd.ensure_whole()?;
-    Ok(figures)
-}
 
-/// Gives our figures the better of the others' as targets.
-fn aim_at(ours: &mut [Figure], others: &[Figure], kind: Kind) {
-    for other in others {
-        let Some((name, what)) = other.name.split_once(", ") else { continue };
-        debug_assert_eq!(name, kind.name());
-        let Some(our) = ours.iter_mut().find(|our| our.name == format!("{OURS}, {what}")) else {
-            continue;
+    /// So many sockets, and messages at each of the rates; those of the bare loop are of so many bytes.
+    fn take_turn(&self, lab: &Lab, sockets: usize, bytes: f64) -> anyhow::Result<Vec<Turn>> {
+        let mut turns = Vec::new();
+        let delays = Delays::new(false);
+        let mut bare = None;
+        let crowd = match self {
+            Self::Hub(hub, fleet) => {
+                let channel = format!("site:{}", fleet.sites[0]);
+                let entrance = Entrance::hub(hub.port(), &fleet.token, &channel);
+                Crowd::gather(vec![entrance; sockets], delays)?
+            }
+            Self::Rival(rival) => Crowd::gather(vec![rival.entrance(); sockets], delays)?,
+            Self::Bare => {
+                let (port, doors) = LoopWriter::listen(sockets)?;
+                let crowd = Crowd::gather(vec![Entrance::bare(port); sockets], delays)?;
+                bare = Some(doors.join().expect("the doors do not panic")?);
+                crowd
+            }
         };
-        our.target = match (our.target, what) {
-            (Some(Target::AtLeast(bound)), _) => Some(Target::AtLeast(bound.max(other.value))),
-            (Some(Target::AtMost(bound)), _) => Some(Target::AtMost(bound.min(other.value))),
-            (None, what) if what.ends_with(DELIVERIES) => Some(Target::AtLeast(other.value)),
-            (None, what) if what.ends_with("p99") => Some(Target::AtMost(other.value)),
-            (None, _) => None,
-        };
-    }
-}
-
-/// One reading a request, so many a second.
-fn at_rate(
-    lab: &Lab,
-    fleet: &Fleet,
-    hub: &HubProcess,
-    crowd: &Crowd<Delays>,
-    rate: u64,
-) -> anyhow::Result<Vec<Figure>> {
-    let secs = lab.span(8).as_secs().max(1);
-    let name = format!("{rate} messages/s");
-    let counted = count(
-        || hub_cpu_secs(hub),
-        crowd,
-        || {
-            let begins_ms = unix_ns() / 1_000_000 + 50;
-            fleet
-                .pace(hub, begins_ms, 1_000_000 / i64::try_from(rate)?, rate * secs)
-                .keep()
-                .map(drop)
-        },
-    )?;
-    let missing = (rate * secs * SOCKETS as u64).saturating_sub(crowd.listener().messages);
-    let mut figures = counted.figures(OURS, &name, &crowd.listener());
-    figures[0].note = format!("{}, {missing} overtaken or missing", figures[0].note);
-    Ok(figures)
-}
-
-/// As many readings a request as may be under way in the others' runs, each of another unit; the next request goes
-/// once these have been heard.
-fn saturated(
-    lab: &Lab,
-    fleet: &Fleet,
-    hub: &HubProcess,
-    crowd: &Crowd<Delays>,
-) -> anyhow::Result<Vec<Figure>> {
-    let until = Instant::now() + lab.span(6);
-    let mut sent = 0;
-    let counted = count(
-        || hub_cpu_secs(hub),
-        crowd,
-        || {
-            let mut wire = Wire::connect(hub.port())?;
-            let halves = fleet.units.chunks(HALF_WINDOW).take(2);
-            let mut batches: Vec<Batch> =
-                halves.map(|units| Batch::new(&fleet.key, units)).collect();
-            for round in 0.. {
-                let batch = &mut batches[round % 2];
-                wait_until_heard(crowd, sent);
-                batch.stamp(unix_ns() / 1_000_000);
-                wire.post(batch)?;
-                sent += HALF_WINDOW as u64;
-                if Instant::now() > until {
-                    break;
+        for rate in RATES {
+            let span = lab.span(4).max(Duration::from_secs(1));
+            crowd.listener().begin(0, i64::MAX);
+            let (begun, cpu_before) = (Instant::now(), self.cpu_secs()?);
+            match self {
+                Self::Hub(hub, fleet) => {
+                    let begins_ms = unix_ns() / 1_000_000 + 50;
+                    let step_us = 1_000_000 / i64::try_from(rate)?;
+                    fleet.pace(hub, begins_ms, step_us, rate * span.as_secs()).keep()?;
+                }
+                Self::Rival(rival) => rival.publish_at(rate, span).map(drop)?,
+                Self::Bare => {
+                    let writer = bare.as_mut().context("its sockets are there")?;
+                    writer.publish_at(rate, span, bytes)?;
                 }
             }
-            Ok(())
-        },
-    )?;
-    let mut figures = counted.figures(OURS, SATURATED, &crowd.listener());
-    let overtaken = (sent * SOCKETS as u64).saturating_sub(crowd.listener().messages);
-    figures[0].note = format!("{}, {overtaken} overtaken or missing", figures[0].note);
-    Ok(figures)
-}
-
-/// Waits until no more than half a window is under way. What a slow socket was spared is never heard: so not for long.
-fn wait_until_heard(crowd: &Crowd<Delays>, sent: u64) {
-    let begun = Instant::now();
-    let due = sent.saturating_sub(HALF_WINDOW as u64) * SOCKETS as u64;
-    while crowd.listener().messages < due && begun.elapsed() < Duration::from_millis(100) {
-        std::thread::sleep(Duration::from_micros(200));
+            let secs = begun.elapsed().as_secs_f64();
+            wait_until_quiet(&crowd);
+            let cpu_secs = self.cpu_secs()? - cpu_before;
+            let heard = crowd.listener().clone();
+            turns.push(Turn { server: self.name(), sockets, rate, secs, cpu_secs, heard });
+        }
+        crowd.ensure_whole()?;
+        Ok(turns)
     }
-    // a new millisecond, or the reading would be a duplicate
-    std::thread::sleep(Duration::from_millis(1).saturating_sub(begun.elapsed()));
-}
 
-struct Counted {
-    secs: f64,
-    cpu_secs: f64,
-}
-
-/// Runs `send`, and counts from its start until all that it caused has been heard.
-fn count(
-    cpu_secs: impl Fn() -> anyhow::Result<f64>,
-    crowd: &Crowd<Delays>,
-    send: impl FnOnce() -> anyhow::Result<()>,
-) -> anyhow::Result<Counted> {
-    crowd.listener().begin(0, i64::MAX);
-    let (begun, cpu_before) = (Instant::now(), cpu_secs()?);
-    send()?;
-    let secs = begun.elapsed().as_secs_f64();
-    wait_until_quiet(crowd);
-    Ok(Counted { secs, cpu_secs: cpu_secs()? - cpu_before })
-}
-
-fn hub_cpu_secs(hub: &HubProcess) -> anyhow::Result<f64> {
-    usage::cpu_secs(hub.process_id().context("the hub is running")?)
+    /// Processor seconds that it has used so far.
+    fn cpu_secs(&self) -> anyhow::Result<f64> {
+        match self {
+            Self::Hub(hub, _) => usage::cpu_secs(hub.process_id().context("the hub is running")?),
+            Self::Rival(rival) => rival.cpu_secs(),
+            Self::Bare => usage::thread_cpu_secs(),
+        }
+    }
 }
 
 fn wait_until_quiet(crowd: &Crowd<Delays>) {
@@ -200,21 +149,86 @@ fn wait_until_quiet(crowd: &Crowd<Delays>) {
     }
 }
 
-impl Counted {
-    fn figures(&self, server: &str, name: &str, heard: &Delays) -> Vec<Figure> {
-        let figure = |what: &str, value, unit| {
-            Figure::new(MEASURE, format!("{server}, {name}: {what}"), value, unit)
-        };
-        let deliveries = as_f64(heard.messages);
-        vec![
-            figure(DELIVERIES, deliveries / self.cpu_secs, "").note(format!(
-                "{:.0} deliveries/s of {:.0} bytes, {:.2} cores",
-                deliveries / self.secs,
-                heard.message_bytes(),
-                self.cpu_secs / self.secs
-            )),
-            figure("publication to socket, p50", quantile_ms(&heard.since_published, 0.5), "ms"),
-            figure("publication to socket, p99", quantile_ms(&heard.since_published, 0.99), "ms"),
-        ]
+impl Turn {
+    fn deliveries_a_cpu_sec(&self) -> f64 {
+        as_f64(self.heard.messages) / self.cpu_secs
     }
+
+    fn p99(&self) -> f64 {
+        quantile_ms(&self.heard.since_published, 0.99)
+    }
+}
+
+fn figures(servers: &[Server], turns: &[Turn]) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    for sockets in SIZES {
+        for rate in RATES {
+            let of = |server: &'static str| {
+                let is_its = move |turn: &&Turn| {
+                    (turn.server, turn.sockets, turn.rate) == (server, sockets, rate)
+                };
+                turns.iter().filter(is_its).collect::<Vec<_>>()
+            };
+            let middle = |server, value: fn(&Turn) -> f64| {
+                median(of(server).into_iter().map(value).collect())
+            };
+            let what = format!("{sockets} sockets, {rate} messages/s");
+            let mut best = (0.0_f64, f64::INFINITY);
+            for server in servers.iter().map(Server::name) {
+                figures.extend(of_server(server, &what, &of(server)));
+                if ![OURS, BARE].contains(&server) {
+                    let deliveries = middle(server, Turn::deliveries_a_cpu_sec);
+                    best = (best.0.max(deliveries), best.1.min(middle(server, Turn::p99)));
+                }
+            }
+            let pairs = of(OURS).into_iter().zip(of(BARE));
+            let ratios =
+                pairs.map(|(our, bare)| our.deliveries_a_cpu_sec() / bare.deliveries_a_cpu_sec());
+            let deliveries = middle(OURS, Turn::deliveries_a_cpu_sec) / best.0;
+            let p99 = middle(OURS, Turn::p99) / best.1;
+            figures.push(
+                Figure::new(
+                    MEASURE,
+                    format!("hub to bare loop, {what}"),
+                    median(ratios.collect()),
+                    "",
+                )
+                .target(Target::AtLeast(OF_BARE))
+                .note(format!(
+                    "to the better of the others: deliveries {deliveries:.2}, p99 {p99:.2}"
+                )),
+            );
+        }
+    }
+    figures
+}
+
+fn of_server(server: &str, what: &str, turns: &[&Turn]) -> Vec<Figure> {
+    let figure = |measured: &str, value: fn(&Turn) -> f64, unit| {
+        let value = median(turns.iter().map(|turn| value(turn)).collect());
+        Figure::new(MEASURE, format!("{server}, {what}: {measured}"), value, unit)
+    };
+    let deliveries = |turn: &Turn| as_f64(turn.heard.messages) / turn.secs;
+    let missing = |turn: &Turn| {
+        let rounds = (turn.secs * as_f64(turn.rate)).round();
+        1.0 - as_f64(turn.heard.messages) / (rounds * as_f64(turn.sockets as u64))
+    };
+    let middle =
+        |value: &dyn Fn(&Turn) -> f64| median(turns.iter().map(|turn| value(turn)).collect());
+    let note = format!(
+        "{:.0} deliveries/s of {:.0} bytes, {:.2} cores, {:.0} % overtaken or missing",
+        middle(&deliveries),
+        middle(&|turn| turn.heard.message_bytes()),
+        middle(&|turn| turn.cpu_secs / turn.secs),
+        100.0 * middle(&missing).max(0.0),
+    );
+    vec![
+        figure("deliveries a processor second", Turn::deliveries_a_cpu_sec, "").note(note),
+        figure(
+            "publication to socket, p50",
+            |turn| quantile_ms(&turn.heard.since_published, 0.5),
+            "ms",
+        ),
+        figure("publication to socket, p99", Turn::p99, "ms"),
+    ]
 }

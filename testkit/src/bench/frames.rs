@@ -41,6 +41,15 @@ pub(super) fn frame(bytes: &[u8]) -> Option<(Kind, usize, usize)> {
     Some((kind, start, start + len))
 }
 
+/// A server's text frame of 126 to 65,535 bytes.
+pub(super) fn server_frame(text: &str) -> Vec<u8> {
+    let len = u16::try_from(text.len()).expect("messages are short");
+    let mut frame = vec![0x81, 126];
+    frame.extend(len.to_be_bytes());
+    frame.extend(text.as_bytes());
+    frame
+}
+
 /// A client's text frame. The mask is of zeros, which the protocol allows and which leaves the text as it is.
 pub(super) fn text_frame(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81];

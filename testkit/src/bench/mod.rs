@@ -19,11 +19,13 @@ mod jobs;
 mod lab;
 mod latency;
 mod lists;
+mod loop_writer;
 mod machine;
 mod neighbours;
 mod pace;
 mod report;
 mod rivals;
+mod slow_sockets;
 mod sockets;
 mod telling;
 mod two_nodes;
@@ -56,7 +58,7 @@ pub struct Options {
 }
 
 /// The measures, in the order in which they are taken.
-pub const MEASURES: [&str; 13] = [
+pub const MEASURES: [&str; 14] = [
     "ingest-postgres",
     "ingest-sqlite",
     "two-nodes",
@@ -66,6 +68,7 @@ pub const MEASURES: [&str; 13] = [
     "burst",
     "cold-start",
     "sockets",
+    "slow-sockets",
     "lists",
     "neighbours",
     "alarm-to-provider",
@@ -112,6 +115,7 @@ async fn take(measure: &str, options: &Options) -> anyhow::Result<Vec<Figure>> {
         "burst" => burst::measure(lab).await,
         "cold-start" => cold_start::measure(lab).await,
         "sockets" => sockets::measure(lab).await,
+        "slow-sockets" => slow_sockets::measure(lab).await,
         "lists" => lists::measure(lab).await,
         "neighbours" => neighbours::measure(lab).await,
         "alarm-to-provider" => telling::measure(lab).await,

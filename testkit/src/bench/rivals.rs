@@ -13,18 +13,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use tempfile::TempDir;
 
-use super::crowd::{Crowd, Entrance, unix_ns};
-use super::delays::Delays;
+use super::crowd::{Entrance, unix_ns};
 use super::usage;
 use super::wire::Wire;
 use crate::janitor::Janitor;
 use crate::{ports, wait};
 
-const PAYLOAD: usize = 200;
+const PAYLOAD: f64 = 200.0;
 const NCHAN_MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
-
-/// Messages of a saturating sender that may be under way: enough to keep a server busy, few enough to drop none.
-pub(super) const WINDOW: usize = 64;
 
 /// The other servers that can be measured here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,17 +111,15 @@ impl Rival {
         Ok(Some(Self { kind, process, port, socket_port, _janitor: janitor, _folder: folder }))
     }
 
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// How a socket hears its one channel.
     pub(super) fn entrance(&self) -> Entrance {
         let port = self.socket_port;
         match self.kind {
-            Kind::Nchan => Entrance {
-                port,
-                path: "/sub".to_owned(),
-                greeting: None,
-                welcome: None,
-                heartbeat: None,
-            },
+            Kind::Nchan => Entrance { path: "/sub".to_owned(), ..Entrance::bare(port) },
             Kind::Nats => Entrance {
                 port,
                 path: "/".to_owned(),
@@ -159,29 +153,6 @@ impl Rival {
         }
         Ok(count)
     }
-
-    /// Publishes as fast as the sockets hear it.
-    ///
-    /// # Errors
-    /// When it refuses a message.
-    pub(super) fn saturate(
-        &self,
-        crowd: &Crowd<Delays>,
-        sockets: u64,
-        span: Duration,
-    ) -> anyhow::Result<u64> {
-        let mut publisher = Publisher::connect(self)?;
-        let (begun, mut sent) = (Instant::now(), 0);
-        while begun.elapsed() < span {
-            if sent * sockets > crowd.listener().messages + WINDOW as u64 * sockets {
-                std::thread::sleep(Duration::from_micros(200));
-                continue;
-            }
-            publisher.publish()?;
-            sent += 1;
-        }
-        Ok(sent)
-    }
 }
 
 impl Drop for Rival {
@@ -210,9 +181,7 @@ impl Publisher {
     }
 
     fn publish(&mut self) -> anyhow::Result<()> {
-        let tail = format!(",\"t\":{}}}", unix_ns());
-        let filler = "x".repeat(PAYLOAD - tail.len() - 8);
-        let message = format!("{{\"of\":\"{filler}\"{}", &tail[..]);
+        let message = message(PAYLOAD);
         match self {
             Self::Nchan(wire) => {
                 let head = "POST /pub HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length:";
@@ -226,4 +195,12 @@ impl Publisher {
         }
         Ok(())
     }
+}
+
+/// A message of so many bytes that says when it was published.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a mean of lengths")]
+pub(super) fn message(bytes: f64) -> String {
+    let tail = format!(",\"t\":{}}}", unix_ns());
+    let filler = "x".repeat((bytes as usize).saturating_sub(tail.len() + r#"{"of":""}"#.len() - 1));
+    format!("{{\"of\":\"{filler}\"{tail}")
 }

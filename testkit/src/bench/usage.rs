@@ -26,6 +26,15 @@ pub(super) fn tree_cpu_secs(parent: u32) -> anyhow::Result<f64> {
     Ok(root.own + root.buried + living)
 }
 
+/// Processor seconds that the calling thread has used so far.
+///
+/// # Errors
+/// When the system does not say.
+pub(super) fn thread_cpu_secs() -> anyhow::Result<f64> {
+    let text = fs::read_to_string("/proc/thread-self/stat")?;
+    Ok(Times::parse(&text).context("/proc/thread-self/stat has another form")?.own)
+}
+
 /// Processor seconds of this very process.
 pub(super) fn own_cpu_secs() -> f64 {
     cpu_secs(std::process::id()).unwrap_or_default() // /proc is there: others were read from it
