@@ -5,7 +5,7 @@ use hub_testkit::shared;
 use serde_json::{Value, json};
 
 use super::{
-    LANES,
+    CORES, LANES,
     fields::{self, Field, Kind, Operation},
     is_whole,
     samples::{Sample, Seen, World},
@@ -239,6 +239,7 @@ async fn every_field(world: &World, naughty: &[String], every: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_field_of_words_keeps_or_refuses_what_it_is_sent() {
     let Some(naughty) = naughty() else { return };
+    let _busy = CORES.read().await;
     let world = World::on(identity::World::on_sqlite().await).await;
     every_field(&world, &naughty, 43).await;
 }
@@ -246,6 +247,7 @@ async fn each_field_of_words_keeps_or_refuses_what_it_is_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_field_of_words_keeps_or_refuses_what_it_is_sent_on_postgres() {
     let Some(naughty) = naughty() else { return };
+    let _busy = CORES.read().await;
     let world = World::on(identity::World::on_postgres().await).await;
     every_field(&world, &naughty, 86).await;
     every_text(&world, &naughty, &EVERY_TEXT[..2]).await;
@@ -254,6 +256,7 @@ async fn each_field_of_words_keeps_or_refuses_what_it_is_sent_on_postgres() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_of_field_keeps_or_refuses_every_text() {
     let Some(naughty) = naughty() else { return };
+    let _busy = CORES.read().await;
     let world = World::on(identity::World::on_sqlite().await).await;
     every_text(&world, &naughty, &EVERY_TEXT).await;
 }
