@@ -58,6 +58,7 @@ async fn redis_may_be_killed_emptied_asleep_and_away() {
          shown at the other node p99 {told:?}"
     );
     let slower = (control_beside.as_secs_f64() / control_quiet.as_secs_f64()).max(1.0);
+    let slower = size.of(slower, 1.0); // the night has the machine to itself
     let most = quiet.mul_f64(2.0 * slower) + size.of(NOISE, Duration::ZERO);
     assert!(beside <= most, "{beside:?}, {quiet:?} before, on a machine {slower:.2} times slower");
     let complaints = pair.complaints().await;
