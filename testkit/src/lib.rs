@@ -23,5 +23,6 @@ pub mod rows;
 pub mod shared;
 pub mod socket;
 pub mod statements;
+pub mod usage;
 pub mod wait;
 pub mod worker;

@@ -11,7 +11,7 @@ use hub_store::{
     OpenOptions, Store,
     queue::{JobPool, NewJob},
 };
-use hub_testkit::{api::Api, hub::HubProcess, postgres::PrivatePostgres};
+use hub_testkit::{api::Api, hub::HubProcess, postgres::PrivatePostgres, usage};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -340,16 +340,9 @@ const AT_REST: f64 = 0.25;
 
 async fn a_hub_that_has_nothing_to_do_rests(world: &World) {
     tokio::time::sleep(Duration::from_secs(3)).await; // it has just started
-    let (begun, before) = (Instant::now(), cpu_secs(&world.hub));
+    let hub = world.hub.process_id().unwrap();
+    let (begun, before) = (Instant::now(), usage::cpu_secs(hub).unwrap());
     tokio::time::sleep(Duration::from_secs(4)).await;
-    let share = (cpu_secs(&world.hub) - before) / begun.elapsed().as_secs_f64();
+    let share = (usage::cpu_secs(hub).unwrap() - before) / begun.elapsed().as_secs_f64();
     assert!(share < AT_REST, "{share:.2} of a core");
-}
-
-/// Processor seconds that a hub has used, of all its threads: in hundredths (`man proc`, `stat`).
-fn cpu_secs(hub: &HubProcess) -> f64 {
-    let process = hub.process_id().unwrap();
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    [11, 12].map(|field| fields[field].parse::<f64>().unwrap()).iter().sum::<f64>() / 100.0
 }

@@ -9,9 +9,9 @@ use super::delays::as_f64;
 use super::figures::{Figure, Target};
 use super::fleet::{Fleet, live_units};
 use super::lab::Lab;
-use super::usage;
 use super::wire::{Batch, Wire};
 use crate::hub::HubProcess;
+use crate::usage;
 
 const UNITS_PER_SITE: usize = 100;
 const BATCH: usize = 5_000;

@@ -13,8 +13,8 @@ use super::lab::Lab;
 use super::loop_writer::LoopWriter;
 use super::report::say;
 use super::rivals::{Kind, Rival};
-use super::usage;
 use crate::hub::HubProcess;
+use crate::usage;
 
 const SIZES: [usize; 2] = [1_000, 5_000];
 const RATES: [u64; 2] = [50, 300];

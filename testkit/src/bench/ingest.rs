@@ -15,9 +15,9 @@ use super::delays::as_f64;
 use super::figures::{Figure, Target, median};
 use super::fleet::Fleet;
 use super::lab::Lab;
-use super::usage;
 use super::wire::{Batch, Verdict, Wire};
 use crate::hub::HubProcess;
+use crate::usage;
 
 /// Readings in a request, and so units.
 const BATCH: usize = 500;

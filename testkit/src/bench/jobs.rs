@@ -15,7 +15,7 @@ use super::database::{Database, open_sqlite};
 use super::delays::as_f64;
 use super::figures::{Figure, Target};
 use super::lab::Lab;
-use super::usage;
+use crate::usage;
 
 const MEASURE: &str = "jobs";
 const QUEUES: [&str; 2] = ["send_sms", "send_email"];

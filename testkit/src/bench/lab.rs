@@ -8,9 +8,9 @@ use anyhow::{Context as _, ensure};
 
 use super::Options;
 use super::database::Database;
-use super::usage;
 use crate::hub::{HubBuilder, HubProcess};
 use crate::postgres::PrivatePostgres;
+use crate::usage;
 
 /// Where measures are taken.
 #[derive(Debug)]

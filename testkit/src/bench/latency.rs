@@ -12,9 +12,9 @@ use super::fleet::Fleet;
 use super::lab::Lab;
 use super::pace::Pace;
 use super::two_nodes::until_shared;
-use super::usage;
 use crate::hub::HubProcess;
 use crate::redis::PrivateRedis;
+use crate::usage;
 
 const SITES: usize = 50;
 const UNITS_PER_SITE: usize = 20;

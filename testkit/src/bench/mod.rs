@@ -29,7 +29,6 @@ mod slow_sockets;
 mod sockets;
 mod telling;
 mod two_nodes;
-mod usage;
 mod wire;
 
 use std::path::PathBuf;

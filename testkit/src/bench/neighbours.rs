@@ -16,9 +16,9 @@ use super::crowd::unix_ns;
 use super::delays::{as_f64, microseconds, quantile_ms, record};
 use super::figures::{Figure, Target};
 use super::lab::Lab;
-use super::usage;
 use super::wire::{Batch, Wire};
 use crate::hub::HubProcess;
+use crate::usage;
 
 const MEASURE: &str = "neighbours";
 

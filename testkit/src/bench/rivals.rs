@@ -14,9 +14,9 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 
 use super::crowd::{Entrance, unix_ns};
-use super::usage;
 use super::wire::Wire;
 use crate::janitor::Janitor;
+use crate::usage;
 use crate::{ports, wait};
 
 const PAYLOAD: f64 = 200.0;

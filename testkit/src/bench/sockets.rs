@@ -9,8 +9,8 @@ use super::delays::{Delays, as_f64, quantile_ms};
 use super::figures::{Figure, Target};
 use super::fleet::Fleet;
 use super::lab::Lab;
-use super::usage;
 use crate::hub::HubProcess;
+use crate::usage;
 
 const SOCKETS: usize = 10_000;
 const SITES: usize = 50;

@@ -17,9 +17,9 @@ use super::delays::{max_ms, microseconds, quantile_ms, record};
 use super::figures::{Figure, Target};
 use super::fleet::Fleet;
 use super::lab::Lab;
-use super::usage;
 use crate::api::{self, Api};
 use crate::mail_sink::{Mail, MailSink};
+use crate::usage;
 
 const MEASURE: &str = "alarm-to-provider";
 const SITES: usize = 50;

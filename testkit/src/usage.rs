@@ -11,7 +11,7 @@ const TICKS_PER_SEC: f64 = 100.0;
 ///
 /// # Errors
 /// When there is no such process.
-pub(super) fn cpu_secs(process: u32) -> anyhow::Result<f64> {
+pub fn cpu_secs(process: u32) -> anyhow::Result<f64> {
     Ok(Times::of(process)?.own)
 }
 
@@ -19,7 +19,7 @@ pub(super) fn cpu_secs(process: u32) -> anyhow::Result<f64> {
 ///
 /// # Errors
 /// When there is no such process.
-pub(super) fn tree_cpu_secs(parent: u32) -> anyhow::Result<f64> {
+pub fn tree_cpu_secs(parent: u32) -> anyhow::Result<f64> {
     let root = Times::of(parent)?;
     let living: f64 =
         children(parent).filter_map(|child| Times::of(child).ok()).map(|t| t.own).sum();
@@ -30,13 +30,14 @@ pub(super) fn tree_cpu_secs(parent: u32) -> anyhow::Result<f64> {
 ///
 /// # Errors
 /// When the system does not say.
-pub(super) fn thread_cpu_secs() -> anyhow::Result<f64> {
+pub fn thread_cpu_secs() -> anyhow::Result<f64> {
     let text = fs::read_to_string("/proc/thread-self/stat")?;
     Ok(Times::parse(&text).context("/proc/thread-self/stat has another form")?.own)
 }
 
 /// Processor seconds of this very process.
-pub(super) fn own_cpu_secs() -> f64 {
+#[must_use]
+pub fn own_cpu_secs() -> f64 {
     cpu_secs(std::process::id()).unwrap_or_default() // /proc is there: others were read from it
 }
 
@@ -44,7 +45,7 @@ pub(super) fn own_cpu_secs() -> f64 {
 ///
 /// # Errors
 /// When there is no such process.
-pub(super) fn resident_bytes(process: u32) -> anyhow::Result<u64> {
+pub fn resident_bytes(process: u32) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
