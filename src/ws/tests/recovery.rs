@@ -9,7 +9,7 @@ use crate::ws::SocketSettings;
 
 #[tokio::test]
 async fn a_client_that_left_at_any_offset_gets_exactly_what_it_missed() {
-    const PUBLISHED: u64 = 400;
+    const PUBLISHED: u64 = 1_000;
     let fixture = fixture().await;
     let (mut first, reply) = fixture.listening("ann").await;
     let epoch = reply["epoch"].as_str().unwrap().to_owned();
