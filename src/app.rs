@@ -168,6 +168,11 @@ impl Parts {
     pub fn is_stopping(&self) -> bool {
         self.leave.is_cancelled()
     }
+
+    /// Ready as soon as it is.
+    pub async fn stopping(&self) {
+        self.leave.cancelled().await;
+    }
 }
 
 /// A hub that listens.

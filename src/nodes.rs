@@ -4,6 +4,7 @@
 //! is in `actors/src/units/nodes.rs`. Nothing here decides who is right: commits do (ADR 15).
 
 pub(crate) mod door;
+mod looks;
 mod wire;
 
 use std::{
@@ -19,12 +20,14 @@ use hub_actors::{Peers, UnitAnswer, UnitBatch};
 use hub_domain::{NodeId, SiteId, Timestamp};
 use hub_store::{Node, Store, StoreError};
 use tokio::{
+    sync::Notify,
     task::JoinHandle,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::looks::Looks;
 use crate::{app::Hub, auth::fresh_secret};
 
 /// Where nodes are asked for readings. Its number rises when what is said there changes: a node of another version is then
@@ -33,6 +36,9 @@ const READINGS: &str = "/internal/nodes/1/readings";
 
 /// Where nodes are told that a rule was edited.
 const RULES: &str = "/internal/nodes/1/rules";
+
+/// Where nodes are told to look around.
+const LOOK: &str = "/internal/nodes/1/look";
 
 /// The most that is said at once, in bytes: 5,000 readings of at most 100 bytes, and as much again.
 const LARGEST: usize = 1024 * 1024;
@@ -52,14 +58,21 @@ const REACHED_WITHIN: Duration = Duration::from_millis(500);
 /// How long it may take to say goodbye.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 
-/// When the others know that a node has left: two looks and what they take.
-const KNOWN_AFTER: Duration = Duration::from_millis(1_200);
+/// How long it may take to let its sites go. What is left ends with the units.
+const SETTLES_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long it waits for the others to see that it has left.
+const SEEN_WITHIN: Duration = Duration::from_secs(3);
+
+/// For so long at least it goes on to answer, by when a balancer that asks each second knows as well.
+const ANSWERS_ON: Duration = Duration::from_millis(1_200);
 
 /// The nodes, as this one sees them.
 pub struct Nodes {
     me: Node,
     client: reqwest::Client,
     others: RwLock<HashMap<NodeId, Node>>,
+    looks: Looks,
 }
 
 impl Nodes {
@@ -77,12 +90,9 @@ impl Nodes {
             secret: fresh_secret(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .connect_timeout(REACHED_WITHIN)
-            .timeout(ANSWERS_WITHIN)
-            .build()?;
-        Ok(Self { me, client, others: RwLock::default() })
+        let client =
+            reqwest::Client::builder().no_proxy().connect_timeout(REACHED_WITHIN).build()?;
+        Ok(Self { me, client, others: RwLock::default(), looks: Looks::default() })
     }
 
     /// This process.
@@ -113,40 +123,50 @@ impl Nodes {
         self.others.read().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
     }
 
-    fn others(&self) -> Vec<NodeId> {
-        self.others.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    fn others(&self) -> Vec<Node> {
+        self.others.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Has the others look which rules were edited, and tell their units. One that does not answer finds out by itself
     /// ([`crate::rule_changes`]).
     pub(crate) async fn tell_of_rules(&self) {
-        let others: Vec<Node> = {
-            let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
-            others.values().cloned().collect()
-        };
-        let told = others.into_iter().map(|other| async move {
-            if let Err(error) = self.post(&other, RULES, Vec::new()).await {
-                failed(
-                    &other,
-                    &error,
-                    "another node is not told of an edited rule; it will see it",
-                );
+        let unseen = "another node is not told of an edited rule; it will see it";
+        self.tell_all(RULES, ANSWERS_WITHIN, unseen).await;
+    }
+
+    /// Has the others see that this node has left, and waits until they have. One that does not answer sees it by itself.
+    async fn tell_of_leaving(&self) {
+        let unseen = "another node is not told that this one leaves; it will see it";
+        self.tell_all(LOOK, SEEN_WITHIN, unseen).await;
+    }
+
+    async fn tell_all(&self, path: &str, within: Duration, unseen: &str) {
+        let told = self.others().into_iter().map(|other| async move {
+            if let Err(error) = self.post(&other, path, within, Vec::new()).await {
+                failed(&other, &error, unseen);
             }
         });
         join_all(told).await;
     }
 
-    /// Asks another node, and gives what it answers.
-    async fn post(&self, other: &Node, path: &str, body: Vec<u8>) -> anyhow::Result<Bytes> {
+    /// Asks another node, and gives what it answers in time.
+    async fn post(
+        &self,
+        other: &Node,
+        path: &str,
+        within: Duration,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Bytes> {
         let address = other.address.as_ref().ok_or_else(|| {
             anyhow::anyhow!("it does not say where it is reached (HUB_NODE_URL): {}", other.place)
         })?;
         let asked = self.client.post(format!("{address}{path}")).bearer_auth(&other.secret);
-        Ok(asked.body(body).send().await?.error_for_status()?.bytes().await?)
+        Ok(asked.timeout(within).body(body).send().await?.error_for_status()?.bytes().await?)
     }
 
     async fn ask(&self, other: &Node, batches: &[UnitBatch]) -> anyhow::Result<Vec<UnitAnswer>> {
-        let said = self.post(other, READINGS, wire::write_batches(batches)?).await?;
+        let said = wire::write_batches(batches)?;
+        let said = self.post(other, READINGS, ANSWERS_WITHIN, said).await?;
         Ok(wire::read_answers(&said)?)
     }
 }
@@ -234,24 +254,54 @@ pub(crate) async fn look_after(hub: Hub, leave: CancellationToken) {
     if !hub.store.is_shared() {
         return;
     }
+    let is_moved = Notify::new();
+    tokio::select! {
+        () = look_until(&leave, &hub, &is_moved) => {}
+        () = settle_again_and_again(&hub, &is_moved) => {}
+    }
+}
+
+/// A look that has begun is ended: the database goes on with it in any case.
+async fn look_until(leave: &CancellationToken, hub: &Hub, is_moved: &Notify) {
     let mut hearing = Hearing::default();
-    let mut looks = tokio::time::interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while leave.run_until_cancelled(looks.tick()).await.is_some() {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let looks = &hub.nodes.looks;
+    loop {
+        tokio::select! {
+            () = leave.cancelled() => return,
+            _ = ticks.tick() => {}
+            () = looks.are_wanted() => {}
+        }
+        let look = looks.begin();
         match hub.nodes.look_around(&hub.store, &mut hearing).await {
             Ok(Seen { nodes, claims }) => {
                 gauge(nodes.len());
                 hub.bus.iter().for_each(|bus| bus.has_others(nodes.len() > 1));
-                hub.units.taken_over(&claims).await;
-                hub.units.meet(nodes).await;
+                if hub.units.meet(nodes) {
+                    is_moved.notify_one();
+                }
+                looks.end(look);
+                if !claims.is_empty() {
+                    let units = hub.units.clone();
+                    tokio::spawn(async move { units.taken_over(&claims).await });
+                }
             }
             Err(error) => tracing::warn!(%error, "it is not known who else is there; looked again"),
         }
     }
 }
 
-/// Says goodbye, and hands what this node looked after to the others, if there are any. Until they know, it goes on to
-/// answer. The last look is over first: it would say that this node is still there.
+/// Beside the looks: a node that is busy with what it took over would be silent for as long, and all of it be taken from it.
+async fn settle_again_and_again(hub: &Hub, is_moved: &Notify) {
+    loop {
+        is_moved.notified().await;
+        hub.units.settle().await;
+    }
+}
+
+/// Says goodbye, and hands what this node looked after to the others, if there are any. Until they have seen
+/// it, it goes on to answer. The last look is over first: it would say that this node is still there.
 pub(crate) async fn leave(hub: &Hub, mut looks: JoinHandle<()>) {
     if timeout(LEAVES_WITHIN, &mut looks).await.is_err() {
         looks.abort();
@@ -260,10 +310,15 @@ pub(crate) async fn leave(hub: &Hub, mut looks: JoinHandle<()>) {
     if !matches!(left, Ok(Ok(()))) {
         tracing::warn!("the other nodes are not told that this one leaves; they see it in 3 s");
     }
-    let others = hub.nodes.others();
+    let others: Vec<_> = hub.nodes.others().iter().map(|node| node.id).collect();
     if !others.is_empty() {
-        hub.units.meet(others).await;
-        sleep(KNOWN_AFTER).await;
+        let _ = hub.units.meet(others); // it was there itself until now
+        let settled = timeout(SETTLES_WITHIN, hub.units.settle());
+        let told = hub.nodes.tell_of_leaving();
+        let (settled, (), ()) = tokio::join!(settled, told, sleep(ANSWERS_ON));
+        if settled.is_err() {
+            tracing::warn!("not all sites were let go in time; others take them as they are asked");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{
     routing::post,
 };
 
-use super::{LARGEST, READINGS, RULES, wire};
+use super::{LARGEST, LOOK, READINGS, RULES, wire};
 use crate::{
     app::Hub,
     auth::{is_secret, sha256, token_in},
@@ -19,7 +19,10 @@ use crate::{
 
 /// What nodes ask of each other. To whoever does not show this process's own secret, there is nothing here.
 pub(crate) fn routes() -> Router<Hub> {
-    let routes = Router::new().route(READINGS, post(judge)).route(RULES, post(look_at_rules));
+    let routes = Router::new()
+        .route(READINGS, post(judge))
+        .route(RULES, post(look_at_rules))
+        .route(LOOK, post(look_around));
     routes.layer(DefaultBodyLimit::max(LARGEST))
 }
 
@@ -34,6 +37,16 @@ fn need_node(hub: &Hub, headers: &HeaderMap) -> Result<(), ApiError> {
 async fn look_at_rules(State(hub): State<Hub>, headers: HeaderMap) -> Result<StatusCode, ApiError> {
     need_node(&hub, &headers)?;
     rule_changes::look(&hub).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Looks who is there; answers when that is known here. A node that is to leave looks after nothing, and for nobody.
+async fn look_around(State(hub): State<Hub>, headers: HeaderMap) -> Result<StatusCode, ApiError> {
+    need_node(&hub, &headers)?;
+    tokio::select! {
+        () = hub.nodes.looks.look_anew() => {}
+        () = hub.stopping() => {}
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

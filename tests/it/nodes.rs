@@ -23,6 +23,9 @@ const SITES: usize = 24;
 /// How long it may take until the nodes know of each other's comings and goings.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
+/// Who is silent for so long, in milliseconds, counts no more.
+const SILENT_MILLIS: u32 = 3_000;
+
 /// How long what is stored may take to be seen by all dashboards.
 const SEEN_WITHIN: Duration = Duration::from_secs(5);
 
@@ -288,6 +291,35 @@ async fn a_database_that_was_away_moves_no_site() {
     }
     assert_eq!(shares, [live_sites(&pair.first).await, live_sites(&pair.second).await]);
     assert_eq!(server.run_sql(&database, epochs), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_long_about_taking_over_is_not_silent_meanwhile() {
+    let server = PrivatePostgres::shared();
+    let mut pair = Pair::begin().await;
+    let database = pair.database.rsplit('/').next().expect("it has a name").to_owned();
+    pair.first.kill9();
+    // none of what it takes over can be loaded for a while
+    let held = "BEGIN; LOCK TABLE sites IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(7); COMMIT";
+    let holding = {
+        let database = database.clone();
+        tokio::task::spawn_blocking(move || server.run_sql(&database, held))
+    };
+    let silence = "SELECT (1000 * extract(epoch FROM clock_timestamp()))::bigint - max(seen_at) FROM hub_nodes";
+    let mut longest = 0;
+    while !holding.is_finished() {
+        let database = database.clone();
+        let said = tokio::task::spawn_blocking(move || server.run_sql(&database, silence)).await;
+        let millis: u32 = said.expect("it answers").trim().parse().expect("a number");
+        longest = longest.max(millis);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    holding.await.expect("it was held");
+    assert!(longest < SILENT_MILLIS, "silent for {longest} ms");
+    wait::until("all sites to be the other's", Duration::from_secs(20), async || {
+        (live_sites(&pair.second).await == SITES).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,12 +80,16 @@ impl Neighbours {
 }
 
 impl Units {
-    /// Tells which nodes are there, this one among them unless it is to leave. If those are others than before, the sites that became another's
-    /// are let go, and those that became ours are started.
-    pub async fn meet(&self, nodes: Vec<NodeId>) {
-        if !self.0.neighbours.meet(nodes) {
-            return;
-        }
+    /// Tells which nodes are there, this one among them unless it is to leave: from now on readings find their way by it.
+    /// True if those are others than before; then it is time to [`settle`](Self::settle).
+    #[must_use]
+    pub fn meet(&self, nodes: Vec<NodeId>) -> bool {
+        self.0.neighbours.meet(nodes)
+    }
+
+    /// Lets those sites go that are another's by the nodes that are there, and starts those that are ours. Takes as long as
+    /// loading them does.
+    pub async fn settle(&self) {
         let live = self.0.directory.sites();
         let gone = live.into_iter().filter(|(site, _)| !self.is_ours(*site));
         self.let_go(gone.map(|(site, epoch)| (site, epoch + 1)).collect()).await;

@@ -78,10 +78,10 @@ impl Pair {
 
     /// As if each had seen the other come just now.
     async fn meet_anew(&self) {
-        self.theirs.meet(vec![THEIRS]).await;
-        self.world.units.meet(vec![OURS]).await;
-        self.theirs.meet(vec![OURS, THEIRS]).await;
-        self.world.units.meet(vec![OURS, THEIRS]).await;
+        meet(&self.theirs, vec![THEIRS]).await;
+        meet(&self.world.units, vec![OURS]).await;
+        meet(&self.theirs, vec![OURS, THEIRS]).await;
+        meet(&self.world.units, vec![OURS, THEIRS]).await;
     }
 
     fn of(&self, node: NodeId) -> impl Iterator<Item = (SiteId, UnitId)> {
@@ -108,15 +108,22 @@ impl Pair {
     }
 }
 
+/// Has a tree see who is there, and settle.
+async fn meet(units: &Units, nodes: Vec<NodeId>) {
+    if units.meet(nodes) {
+        units.settle().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_tree_has_its_share_and_all_of_it_when_it_is_alone() {
     let pair = Pair::begin().await;
     let shares = [pair.of(OURS).count(), pair.of(THEIRS).count()];
     assert!(shares.iter().all(|share| *share > 0));
     assert_eq!(pair.live(), shares);
-    pair.world.units.meet(vec![OURS]).await;
+    meet(&pair.world.units, vec![OURS]).await;
     assert_eq!(pair.live()[0], SITES);
-    pair.world.units.meet(vec![OURS, THEIRS]).await;
+    meet(&pair.world.units, vec![OURS, THEIRS]).await;
     assert_eq!(pair.live()[0], shares[0]);
 }
 
@@ -124,15 +131,15 @@ async fn each_tree_has_its_share_and_all_of_it_when_it_is_alone() {
 async fn a_tree_that_is_to_leave_hands_on_what_it_is_still_asked() {
     let pair = Pair::begin().await;
     let (_, unit) = pair.of(OURS).next().unwrap();
-    pair.theirs.meet(vec![THEIRS]).await;
-    pair.world.units.meet(vec![THEIRS]).await;
+    meet(&pair.theirs, vec![THEIRS]).await;
+    meet(&pair.world.units, vec![THEIRS]).await;
     assert_eq!(pair.live(), [0, SITES]);
     pair.send(unit, 9_000).await;
     assert_eq!(pair.live(), [0, SITES], "nothing was taken back for it");
     assert_eq!(pair.theirs.show(unit).await.unwrap().view.status, Status::Excursion);
 
     // though the other does not know yet
-    pair.theirs.meet(vec![OURS, THEIRS]).await;
+    meet(&pair.theirs, vec![OURS, THEIRS]).await;
     pair.world.sleep(1).await;
     pair.send(unit, 9_100).await;
     assert_eq!(pair.live()[0], 0);

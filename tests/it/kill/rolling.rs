@@ -28,18 +28,12 @@ const COME_BACK: u16 = 3001;
 #[tokio::test(flavor = "multi_thread")]
 async fn both_nodes_may_be_ended_and_started_one_after_the_other() {
     let size = Size::asked();
-    if size == Size::Push {
-        // a node that leaves waits for so long as two looks of the others take: on a machine three times too small for what it
-        // did they took longer, and six of 259 requests found nobody
-        eprintln!(
-            "skipped: done by `cargo xtask trials --only k10`, until nodes tell each other that they leave"
-        );
-        return;
-    }
     let mut pair = Pair::begin(|node, _| node).await;
     let story = &pair.run.story;
     let apis = [story.api.clone(), story.api.clone().at(pair.second.url())];
     let unit = story.api.create_unit(&story.site, ASKED).await;
+    // at a test's size, beside other tests, a machine may be too busy for either hub, and both say so
+    let tries = size.of(4, 2);
     let (tally, token) = (Tally::default(), story.token.clone());
     let rolling = async {
         for _ in 0..size.of(1, 10) {
@@ -60,8 +54,9 @@ async fn both_nodes_may_be_ended_and_started_one_after_the_other() {
         }
         tally.is_over.store(true, Relaxed);
     };
-    let asking =
-        futures_util::future::join_all((0..ASKING).map(|turn| tally.ask(&apis, &unit, turn)));
+    let asking = futures_util::future::join_all(
+        (0..ASKING).map(|turn| tally.ask(&apis, &unit, turn, tries)),
+    );
     tokio::join!(rolling, asking);
     let (asked, again, failed) =
         (tally.asked.load(Relaxed), tally.again.load(Relaxed), tally.failed.load(Relaxed));
@@ -83,25 +78,35 @@ struct Tally {
 }
 
 impl Tally {
-    /// Asks by turns at both, and once more at the other one where that is not answered.
-    async fn ask(&self, apis: &[Api; 2], unit: &str, mut turn: usize) {
+    /// Asks by turns at both, and at the other one where that is not answered.
+    async fn ask(&self, apis: &[Api; 2], unit: &str, mut turn: usize, tries: usize) {
         while !self.is_over.load(Relaxed) {
             sleep(EVERY).await;
             turn += 1;
             let at = text(Utc::now());
             let reading = json!([{ "unitId": unit, "recordedAt": at, "temperature": 3.0 }]);
             self.asked.fetch_add(1, Relaxed);
-            if is_answered(&apis[turn % 2], &reading).await {
-                continue;
+            let mut refused = Vec::new();
+            for tried in 0..tries {
+                match asked(&apis[(turn + tried) % 2], &reading).await {
+                    Ok(()) => break,
+                    Err(reason) => refused.push(reason),
+                }
             }
-            self.again.fetch_add(1, Relaxed);
-            if !is_answered(&apis[(turn + 1) % 2], &reading).await {
+            self.again.fetch_add(usize::from(!refused.is_empty()), Relaxed);
+            if refused.len() == tries {
                 self.failed.fetch_add(1, Relaxed);
+                eprintln!("{at}: {}", refused.join("; then "));
             }
         }
     }
 }
 
-async fn is_answered(api: &Api, reading: &serde_json::Value) -> bool {
-    api.try_ingest(reading).await.is_ok_and(|answer| answer.status == 200)
+/// What came instead of an answer, if none did.
+async fn asked(api: &Api, reading: &serde_json::Value) -> Result<(), String> {
+    match api.try_ingest(reading).await {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(format!("{} {}", answer.status, answer.body)),
+        Err(error) => Err(format!("{:#}", anyhow::Error::from(error))),
+    }
 }
