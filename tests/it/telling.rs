@@ -37,6 +37,7 @@ on_both_databases! {
     story::who_is_not_told_stands_in_the_ledger_with_the_reason,
     story::what_telnyx_does_not_sign_moves_nothing,
     losses::an_answer_that_was_lost_is_waited_for,
+    losses::a_try_that_may_have_arrived_is_not_denied,
     losses::a_provider_that_is_down_is_asked_again,
     mails::a_link_acknowledges_once_and_by_a_button,
     mails::links_that_are_not_good_are_all_alike,

@@ -9,15 +9,16 @@ use hub_domain::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, DatabaseTransaction,
-    EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    EntityTrait as _, QueryFilter as _, QuerySelect as _,
 };
 use uuid::Uuid;
 
 use super::{
     asked::mint_code,
+    attempts::{open_attempt, write_attempt},
     due::look_again,
     mail_links::may_unsubscribe,
-    pointless::pointless,
+    pointless::{pointless, uncertain},
     receipts::{failed, has_unworked_report, opted_out},
     reply_codes::{self, Answerable},
     save::{MOST_ATTEMPTS, job_of, priority_of, queue_of},
@@ -181,7 +182,9 @@ impl Sql {
             Some((state, reason, sentence)) => {
                 let alert = row.alert_id.map(hub_domain::AlertId);
                 let org = OrgId(row.org_id);
-                end(&change, row, state, reason, sentence, now).await?;
+                let may_be_told = open_attempt(&change, &row).await?.is_some();
+                let sentence = if may_be_told { uncertain(sentence) } else { sentence.to_owned() };
+                end(&change, row, state, reason, &sentence, now).await?;
                 if state == IntentState::Suppressed {
                     look_again(&change, org, alert.as_slice(), now).await?;
                 }
@@ -249,9 +252,8 @@ async fn not_before(
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut until = row.due_at;
-    let is_open = |it: &delivery_attempt::Model| ["begun", "unclear"].contains(&it.state.as_str());
     if state == IntentState::Sending
-        && let Some(last) = last_attempt(change, row.id).await?.filter(is_open)
+        && let Some(last) = open_attempt(change, row).await?
     {
         until = last.begun_at + UNCLEAR_MILLIS;
         let may_wait = (until..last.begun_at + LONGEST_UNWORKED_MILLIS).contains(&now.as_millis());
@@ -260,15 +262,6 @@ async fn not_before(
         }
     }
     Ok((until > now.as_millis()).then(|| Timestamp::from_millis(until)))
-}
-
-async fn last_attempt(
-    change: &DatabaseTransaction,
-    intent: Uuid,
-) -> Result<Option<delivery_attempt::Model>, StoreError> {
-    use delivery_attempt::{Column, Entity};
-    let last = Entity::find().filter(Column::IntentId.eq(intent)).order_by_desc(Column::Number);
-    Ok(last.one(change).await?)
 }
 
 pub(crate) async fn contact_of(
@@ -382,37 +375,6 @@ async fn whereto(
         Channel::Email => contact.email,
     };
     Ok((contact.name, address.ok_or(StoreError::NotFound)?))
-}
-
-async fn write_attempt(
-    change: &DatabaseTransaction,
-    tried: &delivery_attempt::Model,
-    outcome: &Outcome,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    // what a receipt said of it stays
-    let is_open = ["begun", "unclear"].contains(&tried.state.as_str());
-    let mut edit: delivery_attempt::ActiveModel = tried.clone().into();
-    edit.answered_at = Set(Some(now.as_millis()));
-    let (state, code, detail, is_over) = match outcome {
-        Outcome::Accepted { message, has_receipt } => {
-            edit.provider_message_id = Set(message.clone());
-            ("accepted", None, None, !has_receipt)
-        }
-        Outcome::NotNow { code, detail } | Outcome::Refused { code, detail, .. } => {
-            ("refused", Some(code.clone()), Some(detail.clone()), true)
-        }
-        Outcome::Unclear { detail } => ("unclear", None, Some(detail.clone()), false),
-    };
-    edit.is_setup = Set(matches!(outcome, Outcome::Refused { is_setup: true, .. }));
-    if is_open {
-        edit.state = Set(state.to_owned());
-        edit.code = Set(code);
-        edit.detail = Set(detail);
-        edit.settled_at = Set(is_over.then_some(now.as_millis()));
-    }
-    edit.update(change).await?;
-    Ok(())
 }
 
 async fn sent(

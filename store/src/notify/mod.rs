@@ -5,6 +5,7 @@
 //! processes may plan, and each plan is made once.
 
 mod asked;
+mod attempts;
 mod delivery;
 mod due;
 mod facts;

@@ -24,6 +24,11 @@ pub(crate) async fn pointless(
     Ok(reach.map(|(reason, sentence)| (IntentState::Suppressed, reason, sentence)))
 }
 
+/// Why a message is not sent again of which it is not known whether it was.
+pub(super) fn uncertain(sentence: &str) -> String {
+    format!("{sentence}, after a try of which nobody can say whether it arrived")
+}
+
 async fn overtaken(
     change: &DatabaseTransaction,
     row: &notification_intent::Model,

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use hub_testkit::contract_mock::Fault;
+use hub_testkit::{
+    api::id,
+    contract_mock::Fault,
+    mail_sink::{Deed, Stage},
+    wait,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -96,4 +101,30 @@ pub(super) async fn who_cannot_be_reached_by_sms_gets_an_e_mail(world: &World) {
     let line = line_of(world, &anna).await;
     assert_eq!(line["state"], "failed");
     assert!(line["reason"].as_str().unwrap().contains("40001"), "{line}");
+}
+
+/// The mail server takes a mail and its answer is lost; before it would be tried again somebody acknowledges. The line does
+/// not say that it was not sent.
+pub(super) async fn a_try_that_may_have_arrived_is_not_denied(world: &World) {
+    let anna = world.contact("Anna", ANNA, "anna@example.org").await;
+    let policy = json!({
+        "name": "By mail", "scope": "organization", "minSeverity": "critical",
+        "steps": [{ "afterMinutes": 0, "contactIds": [anna], "channels": ["email"] }],
+    });
+    world.api.create("/api/v1/notification-policies", policy).await;
+    world.mail.fault(Stage::Content, Deed::Cut, 1);
+    world.hot_unit("Walk-in 1").await;
+    world.mail.until_messages(1).await;
+    let alert = id(&world.api.list("/api/v1/alerts?kind=temperature_high").await[0]);
+    world.api.post(&format!("/api/v1/alerts/{alert}/acknowledge"), &json!({})).await.expect(200);
+    let path = format!("/api/v1/notifications/ledger?contactId={anna}");
+    let line = wait::until("the line to end", Duration::from_secs(100), async || {
+        let line = world.api.list(&path).await.into_iter().find(|it| it["alertId"] == alert)?;
+        (line["state"] == "superseded").then_some(line)
+    });
+    let line = line.await;
+    let reason = line["reason"].as_str().unwrap();
+    assert!(reason.starts_with("somebody acknowledged the alert before this was sent"), "{line}");
+    assert!(reason.ends_with("of which nobody can say whether it arrived"), "{line}");
+    assert_eq!(world.mail.messages().len(), 1);
 }
