@@ -9,6 +9,7 @@ mod probe;
 mod rolling;
 mod run;
 mod standby;
+mod told;
 mod watcher;
 
 use run::{Least, Run};

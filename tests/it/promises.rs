@@ -27,6 +27,17 @@ pub(crate) enum Backend {
     Postgres,
 }
 
+impl Backend {
+    /// A hub on a database of its own.
+    pub(crate) fn hub(self) -> HubBuilder {
+        let builder = HubProcess::builder(env!("CARGO_BIN_EXE_hub"));
+        match self {
+            Self::Sqlite => builder,
+            Self::Postgres => builder.database_url(PrivatePostgres::shared().create_database()),
+        }
+    }
+}
+
 pub(crate) const BACKENDS: [Backend; 2] = [Backend::Sqlite, Backend::Postgres];
 
 /// A running hub with one organization and one site.
@@ -41,12 +52,7 @@ pub(crate) struct Story {
 
 impl Story {
     pub(crate) async fn begin(backend: Backend) -> Self {
-        let builder = HubProcess::builder(env!("CARGO_BIN_EXE_hub"));
-        let builder = match backend {
-            Backend::Sqlite => builder,
-            Backend::Postgres => builder.database_url(PrivatePostgres::shared().create_database()),
-        };
-        Self::on(builder).await
+        Self::on(backend.hub()).await
     }
 
     /// The same on a hub that is described.

@@ -23,9 +23,17 @@ pub type Told = (AlertEventKind, Timestamp);
 /// The stored readings of a unit, as the hub's interface gives them.
 ///
 /// # Panics
-/// When the interface does not answer, or a reading has no instant or temperature.
-pub async fn stored(api: &Api, unit: &str) -> Vec<Stored> {
-    let readings = api.list(&format!("/api/v1/units/{unit}/readings")).await;
+/// When the interface does not answer.
+pub async fn raw(api: &Api, unit: &str) -> Vec<Value> {
+    api.list(&format!("/api/v1/units/{unit}/readings")).await
+}
+
+/// The same, without what else is known of them.
+///
+/// # Panics
+/// When a reading has no instant or temperature.
+#[must_use]
+pub fn stored(readings: &[Value]) -> Vec<Stored> {
     readings
         .iter()
         .map(|reading| (instant(&reading["recordedAt"]), milli_celsius(&reading["temperature"])))
@@ -53,6 +61,56 @@ pub fn kept_once(sent: &[(Sent, Fate)], stored: &[Stored]) -> Vec<String> {
     complaints
         .extend(counts.keys().map(|reading| format!("{reading:?} is stored and was never sent")));
     complaints
+}
+
+/// Check 5: a unit's buckets are what its readings come to.
+///
+/// # Panics
+/// When either is not what the interface gives.
+#[must_use]
+pub fn buckets_agree(series: &Value, readings: &[Value]) -> Vec<String> {
+    let width = series["bucketSecs"].as_i64().expect("buckets have a width") * 1_000;
+    let mut expected: HashMap<(&str, &str, i64), Vec<Stored>> = HashMap::new();
+    for reading in readings {
+        let point = (text(&reading["source"]), text(&reading["channel"]));
+        let (at, value) = (instant(&reading["recordedAt"]), milli_celsius(&reading["temperature"]));
+        let from = at.as_millis().div_euclid(width) * width;
+        expected.entry((point.0, point.1, from)).or_default().push((at, value));
+    }
+    let mut complaints = Vec::new();
+    for point in series["points"].as_array().expect("a series has points") {
+        for bucket in point["buckets"].as_array().expect("a point has buckets") {
+            let from = instant(&bucket["from"]).as_millis();
+            let of_point = (text(&point["source"]), text(&point["channel"]), from);
+            let within = expected.remove(&of_point).unwrap_or_default();
+            if !is_sum_of(bucket, &within) {
+                complaints.push(format!("{bucket} is not what {within:?} come to"));
+            }
+        }
+    }
+    complaints.extend(expected.keys().map(|bucket| format!("there is no bucket {bucket:?}")));
+    complaints
+}
+
+/// Whether a bucket says what these readings come to.
+fn is_sum_of(bucket: &Value, readings: &[Stored]) -> bool {
+    let values = || readings.iter().map(|(_, value)| value.0);
+    let (Some(min), Some(max)) = (values().min(), values().max()) else { return false };
+    let sum: i64 = values().map(i64::from).sum();
+    let count = i64::try_from(readings.len()).expect("a few");
+    let is_one = |at: &str, value: i32| {
+        readings.contains(&(instant(&bucket[at]), MilliCelsius(value)))
+            && milli_celsius(&bucket[at.trim_end_matches("At")]).0 == value
+    };
+    let mean = i64::from(milli_celsius(&bucket["mean"]).0);
+    bucket["count"] == count
+        && is_one("minAt", min)
+        && is_one("maxAt", max)
+        && (mean * count - sum).abs() <= count
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// What the reference model says of a unit: fed with what is stored, in the order of sending, and left to itself
@@ -201,6 +259,24 @@ mod tests {
             .map(|(event, secs)| json!({ "event": event, "at": text(at(*secs)) }))
             .collect();
         json!({ "kind": "temperature_high", "openedAt": events[0]["at"], "events": events })
+    }
+
+    #[test]
+    fn a_bucket_that_says_something_else_is_noticed() {
+        let reading = |secs: i64, celsius: f64| json!({ "source": "a", "channel": "air", "recordedAt": text(at(secs)), "temperature": celsius });
+        let bucket = |count: i64, mean: f64| {
+            let at = |secs| text(at(secs));
+            json!({ "bucketSecs": 60, "points": [{ "source": "a", "channel": "air", "buckets": [{
+                "from": at(-20), "min": 3.0, "minAt": at(1), "max": 5.0, "maxAt": at(2), "count": count, "mean": mean,
+            }] }] })
+        };
+        let both = [reading(1, 3.0), reading(2, 5.0)];
+        assert_eq!(buckets_agree(&bucket(2, 4.0), &both), [""; 0]);
+        assert_eq!(buckets_agree(&bucket(2, 4.1), &both).len(), 1);
+        assert_eq!(buckets_agree(&bucket(3, 4.0), &both).len(), 1);
+        assert_eq!(buckets_agree(&bucket(1, 3.0), &both[..1]).len(), 1);
+        let more = [both.as_slice(), &[reading(61, 4.0)]].concat();
+        assert_eq!(buckets_agree(&bucket(2, 4.0), &more).len(), 1, "none for the last");
     }
 
     #[test]

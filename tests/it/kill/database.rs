@@ -13,7 +13,7 @@ use super::{
     run::{Least, Run},
     shown,
 };
-use crate::{promises::Story, trials::Size};
+use crate::trials::Size;
 
 /// How soon it must be said that the database is away, and how much a test on a crowded machine allows beside that.
 const SAID_WITHIN: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ async fn the_database_may_be_killed_and_stopped() {
     let server = Arc::new(server.await.expect("it starts"));
     let url = server.create_database();
     let node = || HubProcess::builder(env!("CARGO_BIN_EXE_hub")).database_url(&url);
-    let mut run = Run::prepare(Story::on(node()).await, 2).await;
+    let mut run = Run::prepare(node(), 2).await;
     let unit = run.story.api.create_unit(&run.sites[0], PROBE).await;
     run.story.api.set_unit_rule(&unit, json!({ "lowLimit": 0, "highLimit": 5 })).await;
     let socket = run.story.hub.socket_url();

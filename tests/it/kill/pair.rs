@@ -49,7 +49,7 @@ impl Pair {
             let node = HubProcess::builder(env!("CARGO_BIN_EXE_hub")).database_url(&url);
             described(node.env("REDIS_URL", redis.url()), number)
         };
-        let mut run = Run::prepare(Story::on(node(0)).await, SITES).await;
+        let mut run = Run::prepare(node(0), SITES).await;
         let mut probed = Vec::new();
         for site in &run.sites {
             let unit = run.story.api.create_unit(site, PROBE).await;
@@ -57,7 +57,7 @@ impl Pair {
             run.story.api.set_unit_rule(&unit, rule).await;
             probed.push((site.clone(), unit));
         }
-        let second = node(1).start().await.expect("the second node starts");
+        let second = run.told.by(node(1)).start().await.expect("the second node starts");
         wait::until("the nodes to share the sites", SETTLED_WITHIN, async || {
             let nodes = [&run.story.hub, &second];
             let mut live = [0; 2];

@@ -7,6 +7,7 @@ use chrono::Utc;
 use futures_util::{StreamExt as _, stream};
 use hub_domain::rule::Measure;
 use hub_domain::{Layer, MilliCelsius, Rule, RuleField, RuleLayer, Timestamp};
+use hub_testkit::hub::HubBuilder;
 use hub_testkit::ledger::{Lane, Ledger, Script, Sent, judge};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::told::Told;
 use super::watcher::{Watch, Watcher};
 use crate::promises::{Backend, SOON, Story};
 
@@ -47,6 +49,7 @@ pub(crate) struct Run {
     seed: u64,
     draw: Xoshiro256PlusPlus,
     pub(crate) story: Story,
+    pub(crate) told: Told,
     pub(crate) sites: Vec<String>,
     busy: Vec<String>,
     quiet: Vec<String>,
@@ -59,14 +62,16 @@ pub(crate) struct Run {
 impl Run {
     /// Starts a hub with two sites, its senders and two subscribers of each site.
     pub(crate) async fn begin(backend: Backend) -> Self {
-        let mut run = Self::prepare(Story::begin(backend).await, 2).await;
+        let mut run = Self::prepare(backend.hub(), 2).await;
         let heard_at = run.story.hub.socket_url();
         run.start(&heard_at);
         run
     }
 
-    /// Makes so many sites, and their units, at a hub that runs.
-    pub(crate) async fn prepare(story: Story, sites: usize) -> Self {
+    /// Starts a hub that is described, and makes so many sites, and their units, of each of which somebody is told.
+    pub(crate) async fn prepare(hub: HubBuilder, sites: usize) -> Self {
+        let told = Told::start();
+        let story = Story::on(told.by(hub)).await;
         let seed = std::env::var("HUB_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(rand::random);
         eprintln!("HUB_TEST_SEED={seed}");
@@ -81,10 +86,11 @@ impl Run {
         for unit in &quiet {
             set_rule(&story, json!({ "scope": "unit", "scopeId": unit }), QUIET_RULE).await;
         }
+        Told::of_each(&story.api, busy.iter().chain(&quiet)).await;
         let draw = Xoshiro256PlusPlus::seed_from_u64(seed);
         let (stop, _) = watch::channel(false);
         let (senders, watchers, begun) = (Vec::new(), Vec::new(), Instant::now());
-        Self { seed, draw, story, sites, busy, quiet, stop, senders, begun, watchers }
+        Self { seed, draw, story, told, sites, busy, quiet, stop, senders, begun, watchers }
     }
 
     /// Starts its senders, and two subscribers of each site.
@@ -148,7 +154,8 @@ impl Run {
         for watcher in self.watchers {
             watches.push(watcher.end(&self.story.api).await);
         }
-        Outcome { ledger, busy: self.busy, quiet: self.quiet, found, watches }
+        let of_messages = self.told.complaints(&self.story.api, &found).await;
+        Outcome { ledger, busy: self.busy, quiet: self.quiet, found, watches, of_messages }
     }
 }
 
@@ -169,16 +176,20 @@ pub(crate) struct Found {
     pub(crate) readings: Vec<judge::Stored>,
     /// Its alerts, with their events.
     pub(crate) alerts: Vec<Value>,
+    of_buckets: Vec<String>,
 }
 
 impl Found {
     async fn of(story: &Story, unit: &str) -> Self {
-        let readings = judge::stored(&story.api, unit).await;
+        let raw = judge::raw(&story.api, unit).await;
+        let series =
+            story.api.read(&format!("/api/v1/units/{unit}/readings?resolution=auto")).await;
+        let (readings, of_buckets) = (judge::stored(&raw), judge::buckets_agree(&series, &raw));
         let alerts = stream::iter(story.api.alerts_of(unit).await).map(|alert| async move {
             let id = alert["id"].as_str().expect("an alert has an id");
             story.api.read(&format!("/api/v1/alerts/{id}")).await
         });
-        Self { readings, alerts: alerts.buffered(8).collect().await }
+        Self { readings, alerts: alerts.buffered(8).collect().await, of_buckets }
     }
 }
 
@@ -205,10 +216,12 @@ pub(crate) struct Outcome {
     quiet: Vec<String>,
     found: HashMap<String, Found>,
     watches: Vec<Watch>,
+    of_messages: Vec<String>,
 }
 
 impl Outcome {
-    /// What is wrong, if anything: checks 1 (readings), 2 (alerts) and 4 (subscribers); or that it was no trial.
+    /// What is wrong, if anything: checks 1 (readings), 2 (alerts), 3 (messages), 4 (subscribers) and 5 (buckets); or that
+    /// it was no trial.
     pub(crate) fn complaints(&self, least: Least) -> Vec<String> {
         let quiet_rule = [BUSY_RULE, QUIET_RULE].concat();
         let mut complaints = self.of_units(&self.busy, BUSY_RULE);
@@ -216,6 +229,7 @@ impl Outcome {
         complaints.extend(
             self.watches.iter().flat_map(|watch| watch.complaints(&self.found, least.snapshots)),
         );
+        complaints.extend_from_slice(&self.of_messages);
         let alerts: usize = self.found.values().map(|found| found.alerts.len()).sum();
         let readings: usize = self.found.values().map(|found| found.readings.len()).sum();
         eprintln!("{readings} readings and {alerts} alerts judged");
@@ -234,6 +248,7 @@ impl Outcome {
             let of_unit = [
                 judge::kept_once(&sent, &found.readings),
                 judge::alerts_agree(&modelled, &found.alerts),
+                found.of_buckets.clone(),
             ];
             complaints.extend(
                 of_unit.concat().iter().map(|complaint| format!("unit {unit}: {complaint}")),

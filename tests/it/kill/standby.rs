@@ -13,7 +13,7 @@ use super::{
     run::{Least, Run},
     shown,
 };
-use crate::{promises::Story, trials::Size};
+use crate::trials::Size;
 
 /// How soon after the failover it must go on.
 const GOES_ON_WITHIN: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ async fn the_database_may_fail_over_to_its_standby() {
     let url = primary.create_database();
     let url = url.replace(&format!(":{}/", primary.port()), &format!(":{}/", link.port()));
     let node = HubProcess::builder(env!("CARGO_BIN_EXE_hub")).database_url(url);
-    let mut run = Run::prepare(Story::on(node).await, 2).await;
+    let mut run = Run::prepare(node, 2).await;
     let unit = run.story.api.create_unit(&run.sites[0], PROBE).await;
     run.story.api.set_unit_rule(&unit, json!({ "lowLimit": 0, "highLimit": 5 })).await;
     let socket = run.story.hub.socket_url();
