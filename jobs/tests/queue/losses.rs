@@ -102,7 +102,7 @@ pub(crate) async fn a_process_that_slept_does_nothing_with_what_was_taken_over(w
     let sleeper = Process::start(world, quick());
     let key = world.enqueue(world.job(json!({"do": "look again", "ms": 2_000}))).await;
     world.diary.sees(&key, "begun", 1, Duration::from_secs(20)).await;
-    sleeper.pause();
+    world.pause(&sleeper).await;
     let other = world.works(spec(), quick());
     world.diary.sees(&key, "done", 1, Duration::from_secs(15)).await;
     world.becomes(&key, "Done 2/8", SOON).await;
@@ -126,7 +126,7 @@ pub(crate) async fn a_process_that_slept_does_not_begin_what_it_had_fetched(worl
     world.store.enqueue(&jobs).await.unwrap();
     let sleeper = Process::with_room(world, quick(), (1, 3));
     world.diary.sees(&jobs[0].key, "begun", 1, Duration::from_secs(20)).await;
-    sleeper.pause();
+    world.pause(&sleeper).await;
     let other = world.works(spec(), quick());
     for job in &jobs {
         world.becomes(&job.key, "Done 2/8", Duration::from_secs(15)).await;

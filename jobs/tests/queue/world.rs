@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::diary::Diary;
+use crate::{diary::Diary, process::Process};
 
 /// The queue of the tests.
 pub(crate) const QUEUE: &str = "trial";
@@ -103,6 +103,26 @@ impl World {
     /// Workers of this process that do what a job's payload says.
     pub(crate) fn works(&self, spec: QueueSpec, pace: Pace) -> Working {
         Working::start(&self.store, &self.diary, spec, pace)
+    }
+
+    /// Stops a process where it holds nobody up. In the middle of a write to SQLite it would hold the file against all others
+    /// for as long as it sleeps, which is a matter of SQLite and none of the queue.
+    pub(crate) async fn pause(&self, process: &Process) {
+        loop {
+            process.pause();
+            if self.is_writable().await {
+                return;
+            }
+            process.resume();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn is_writable(&self) -> bool {
+        let JobPool::Sqlite { writer, .. } = self.store.job_pool().unwrap() else { return true };
+        let write = sqlx::query("DELETE FROM jobs WHERE 1 = 0").execute(&writer);
+        let written = tokio::time::timeout(Duration::from_millis(300), write).await;
+        written.is_ok_and(|written| written.is_ok())
     }
 
     /// One value of one row of the queue's tables; `sql` names them as PostgreSQL does.
